@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from nightlatch import data
+from nightlatch.ratchet.model import EXACT, PARTLY, VAGUE
 from nightlatch.util.globs import matcher
 
 if TYPE_CHECKING:
@@ -53,38 +54,52 @@ class Select:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Language:
-    """One language, as its data file says.
+class Grammar:
+    """How a text is read: by which function of which module, "" where none reads the language.
 
-    `module` and `function` name the grammar; `variants` give another function of it for some
-    endings. `files` are patterns of paths that hold tests by custom, `collected` those that the
-    runners of the language take by themselves. `atoms` are node types that count as one token,
-    `stub` is a body that does nothing. `rewrite` turns what the grammar does not know into
-    something of the same length that it does. `words` are regular expressions over tokens that are
-    parted by one space, `ranks` what its matchers are worth.
+    `variants` give another function for some endings. `query` finds what counts in a tree. `atoms`
+    are node types that count as one token, `stub` is a body that does nothing. `rewrite` turns what
+    the grammar does not know into something of the same length that it does.
     """
 
-    name: str
-    title: str
     module: str
     function: str
-    endings: tuple[str, ...]
-    files: tuple[str, ...]
-    collected: tuple[str, ...]
-    frameworks: str
     query: str
     atoms: frozenset[str]
     variants: Mapping[str, str] = field(default_factory=dict)
     stub: str = ""
-    anywhere: bool = False
-    between: str = "::"
     rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """How the frameworks of a language assert: rules by the words at the head of a call, what
+    its matchers are worth, and what limits a value, with -1 where less is looser."""
+
+    rules: tuple[Mapping[str, Any], ...] = ()
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    limits: tuple[tuple[str, re.Pattern[str], int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """One language, as its data file says.
+
+    `files` are patterns of paths that hold tests by custom, `collected` those that the runners of
+    the language take by themselves. `words` are regular expressions over tokens that are parted by
+    one space.
+    """
+
+    name: str
+    title: str
+    frameworks: str
+    endings: tuple[str, ...]
+    files: tuple[str, ...]
+    collected: tuple[str, ...]
+    grammar: Grammar
+    claims: Claims
     words: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     select: Select | None = None
-    limits: tuple[tuple[str, re.Pattern[str], int], ...] = ()
-    raises: tuple[re.Pattern[str], ...] = ()
-    claims: tuple[Mapping[str, Any], ...] = ()
-    ranks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +172,6 @@ def languages() -> Mapping[str, Language]:
 
 
 def _language(table: Mapping[str, Any], ranks: Mapping[str, Sequence[str]]) -> Language:
-    grammar = table.get("grammar", {})
-    values = {
-        word: rank
-        for rank, key in ((3, "exact"), (2, "partly"), (1, "vague"))
-        for word in (*ranks[key], *table.get(key, ()))
-    }
     return Language(
         name=table["name"],
         title=table["title"],
@@ -170,28 +179,42 @@ def _language(table: Mapping[str, Any], ranks: Mapping[str, Sequence[str]]) -> L
         endings=tuple(table["endings"]),
         files=tuple(table["files"]),
         collected=tuple(table.get("collected", table["files"])),
-        anywhere=table.get("anywhere", False),
-        between=table.get("between", "::"),
-        module=grammar.get("module", ""),
-        function=grammar.get("function", "language"),
-        variants=grammar.get("variants", {}),
-        stub=grammar.get("stub", ""),
-        query=grammar.get("query", ""),
-        atoms=frozenset(grammar.get("atoms", ())),
-        rewrite=tuple(
-            (re.compile(r["find"], re.MULTILINE), r["as"]) for r in grammar.get("rewrite", ())
-        ),
+        grammar=_grammar_from(table.get("grammar", {})),
+        claims=_claims(table, ranks),
         words={
             key: re.compile(value, re.MULTILINE) for key, value in table.get("words", {}).items()
         },
         select=_select(table["select"]) if "select" in table else None,
+    )
+
+
+def _grammar_from(table: Mapping[str, Any]) -> Grammar:
+    return Grammar(
+        module=table.get("module", ""),
+        function=table.get("function", "language"),
+        variants=table.get("variants", {}),
+        stub=table.get("stub", ""),
+        query=table.get("query", ""),
+        atoms=frozenset(table.get("atoms", ())),
+        rewrite=tuple(
+            (re.compile(r["find"], re.MULTILINE), r["as"]) for r in table.get("rewrite", ())
+        ),
+    )
+
+
+def _claims(table: Mapping[str, Any], ranks: Mapping[str, Sequence[str]]) -> Claims:
+    """Return how a language asserts; its own words go before those of all languages."""
+    return Claims(
+        rules=tuple({**rule, "head": re.compile(rule["head"])} for rule in table.get("claims", ())),
+        ranks={
+            word: rank
+            for rank, key in ((EXACT, "exact"), (PARTLY, "partly"), (VAGUE, "vague"))
+            for word in (*ranks[key], *table.get(key, ()))
+        },
         limits=tuple(
             (limit["name"], re.compile(limit["find"]), limit.get("turn", 1))
             for limit in table.get("limits", ())
         ),
-        raises=tuple(map(re.compile, table.get("raises", ()))),
-        claims=tuple(_claim(c) for c in table.get("claims", ())),
-        ranks=values,
     )
 
 
@@ -200,10 +223,6 @@ def _select(data: Mapping[str, Any]) -> Select:
     return Select(
         files=tuple(data["files"]), narrows=re.compile(data["narrows"], re.MULTILINE), names=names
     )
-
-
-def _claim(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**data, "head": re.compile(data["head"])}
 
 
 # Asked for every file of a change, and by every layer.
@@ -254,22 +273,22 @@ def _grammar(module: str, function: str) -> Any:
 @cache
 def _query(language: str, module: str, function: str) -> "Query":
     core = importlib.import_module("tree_sitter")
-    found: Query = core.Query(_grammar(module, function), languages()[language].query)
+    found: Query = core.Query(_grammar(module, function), languages()[language].grammar.query)
     return found
 
 
 def preload() -> None:
     """Load every grammar and all data: nothing of them is looked for on disk later."""
     for language in languages().values():
-        for place in _places(language) if language.module else ():
+        for place in _places(language) if language.grammar.module else ():
             _grammar(*place)
 
 
 def _places(language: Language) -> set[tuple[str, str]]:
     """Return the modules and functions of a language's grammars."""
     return {
-        (language.module, language.function),
-        *(_entry_point(variant) for variant in language.variants.values()),
+        (language.grammar.module, language.grammar.function),
+        *(_entry_point(variant) for variant in language.grammar.variants.values()),
     }
 
 
@@ -284,7 +303,7 @@ def parse(path: str, text: str, language: Language) -> Parsed:
     core = importlib.import_module("tree_sitter")
     source = rewritten(text, language).encode("utf-8", "surrogatepass")
     found = tree(path, source, language)
-    tokens = tuple(leaves(found, source, language.atoms))
+    tokens = tuple(leaves(found, source, language.grammar.atoms))
     # Places are bytes of the rewritten source, which is as long as the text: lines are found in it.
     breaks = [hit.start() for hit in re.finditer(b"\n", source)]
     query = _query(language.name, *_grammar_of(path, language))
@@ -305,8 +324,10 @@ def parse(path: str, text: str, language: Language) -> Parsed:
 def _grammar_of(path: str, language: Language) -> tuple[str, str]:
     """Return the module and the function of the grammar for a path: TypeScript and its markup
     have their own."""
-    variant = language.variants.get(path.rpartition(".")[2].lower())
-    return _entry_point(variant) if variant else (language.module, language.function)
+    variant = language.grammar.variants.get(path.rpartition(".")[2].lower())
+    return (
+        _entry_point(variant) if variant else (language.grammar.module, language.grammar.function)
+    )
 
 
 def tree(path: str, source: bytes, language: Language) -> "Tree":
@@ -319,7 +340,7 @@ def tree(path: str, source: bytes, language: Language) -> "Tree":
 def rewritten(text: str, language: Language) -> str:
     """Return the text with what its grammar does not know put as something that it knows, byte
     for byte as long."""
-    for pattern, shape in language.rewrite:
+    for pattern, shape in language.grammar.rewrite:
         text = pattern.sub(lambda found, shape=shape: _filled(found, shape), text)  # type: ignore[misc]  # a default argument
     return text
 

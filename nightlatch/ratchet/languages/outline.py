@@ -231,7 +231,7 @@ def _call(parsed: Parsed, nodes: Nodes) -> Call:
         # The arguments of a macro in Rust are tokens to its grammar, and no expressions.
         if node.type == "token_tree":
             args += parsed.parts(first + 1, last - 1)
-        elif node.child_count == 0 or node.type in parsed.language.atoms:
+        elif node.child_count == 0 or node.type in parsed.language.grammar.atoms:
             args.append((first, last))
         else:
             args += [

@@ -24,7 +24,7 @@ def read(path: str, text: str, helpers: Mapping[str, int] | None = None) -> Sour
         return Source()
     return (
         tree_reader.read(path, text, language, helpers)
-        if language.module
+        if language.grammar.module
         else python_tests.read(text, helpers)
     )
 
@@ -98,7 +98,7 @@ def _by_file(text: Text) -> bool:
         return True
     source = (
         _tried(text.path, version)
-        if language.module and unparsed_tests.says_test(text.path)
+        if language.grammar.module and unparsed_tests.says_test(text.path)
         else None
     )
     return source is not None and not source.tests

@@ -62,7 +62,7 @@ def _tokens_and_gaps(text: str, path: str, found: grammar.Language) -> Iterator[
     # `at` counts characters and `before` bytes: the grammar knows bytes, and edits cut the text.
     at, before = 0, 0
     for leaf in grammar.leaves(
-        grammar.tree(path, source, found), source, found.atoms | {"lifetime"}, comments=True
+        grammar.tree(path, source, found), source, found.grammar.atoms | {"lifetime"}, comments=True
     ):
         start, end = leaf.at, leaf.at + len(leaf.text.encode("utf-8", "surrogatepass"))
         for token in _between(source[before:start].decode("utf-8", "surrogatepass"), at):

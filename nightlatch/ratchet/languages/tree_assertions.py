@@ -69,7 +69,9 @@ def _of_chain(
         if helpers[last]:
             yield _whole_chain(parsed, chain, helpers[last])
         return
-    rule = next((rule for rule in parsed.language.claims if rule["head"].fullmatch(head)), None)
+    rule = next(
+        (rule for rule in parsed.language.claims.rules if rule["head"].fullmatch(head)), None
+    )
     if rule is not None:
         yield from _by_rule(seen, chain, rule, branches)
     elif is_own and parsed.word(chain.start - 1) not in MEMBER and _is_named_helper(parsed, last):
@@ -109,7 +111,7 @@ def _whole_chain(parsed: Parsed, chain: Chain, weight: int) -> Claim:
 def _steps(seen: Outline, chain: Chain, rule: Mapping[str, object]) -> Iterator[Claim]:
     """Yield the matchers before the last one: `assertThat(x).isNotNull().isEqualTo(3)` claims
     two things."""
-    parsed, ranks = seen.parsed, seen.parsed.language.ranks
+    parsed, ranks = seen.parsed, seen.parsed.language.claims.ranks
     if rule["style"] != "chain" or len(chain.calls) < 3:
         return
     first = chain.calls[0]
@@ -148,7 +150,9 @@ def _by_call(
     name = re.split(r" (?:<|\[|!)", head)[0].rpartition(" ")[2]
     text = parsed.words(chain.start, chain.end)
     if rule.get("unwrap") and len(spans) > 1:
-        return matched(chain.start, _matcher(seen, spans[1]), args[0], text, parsed.language.ranks)
+        return matched(
+            chain.start, _matcher(seen, spans[1]), args[0], text, parsed.language.claims.ranks
+        )
     if norm(name) in TRUTHS and args:
         claim = truth(
             chain.start,
@@ -177,7 +181,7 @@ def _by_chain(
 ) -> Claim | None:
     """expect(x).not.toBe(y), assertThat(x).isEqualTo(y), expect(x).to eq(y), x.Should().Be(y),
     Assert.That(x, Is.EqualTo(y))."""
-    parsed, ranks = seen.parsed, seen.parsed.language.ranks
+    parsed, ranks = seen.parsed, seen.parsed.language.claims.ranks
     subject, text = _chain_subject(parsed, chain, rule), _chain_text(parsed, chain)
     call = chain.calls[0]
     is_single = len(chain.calls) == 1 and not rule.get("receiver")
@@ -301,7 +305,7 @@ def _of_infix(seen: Outline, left: Span, op: Span, right: Span) -> Claim:
         )
     else:
         found_matcher = Matched(name=word, names=names, args=(parsed.words(*right),))
-    return matched(left[0], found_matcher, subject, text, parsed.language.ranks)
+    return matched(left[0], found_matcher, subject, text, parsed.language.claims.ranks)
 
 
 def _failure(

@@ -199,7 +199,7 @@ def compared(
 ) -> Claim:
     """Return what a call that is given two values claims of them."""
     one, two = (*args, "", "")[:2]
-    bare, ranks = norm(name), parsed.language.ranks
+    bare, ranks = norm(name), parsed.language.claims.ranks
     thrown = THROWS.match(bare)
     # `assert.is_not.equal(a, b)`: what turns a matcher round may stand before its name.
     negated = any(NEGATED.match(word) for word in (name, *re.findall(r"\w+", head)[1:]))

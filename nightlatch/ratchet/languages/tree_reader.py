@@ -125,7 +125,7 @@ def _is_torn(parsed: Parsed, test: FoundTests) -> bool:
 def _replaced(parsed: Parsed, every: Sequence[FoundTests]) -> Marks:
     """Return words of its frameworks that a file defines anew: its own `it`, its own
     `assertEquals`."""
-    words, ranks = parsed.language.words, parsed.language.ranks
+    words, ranks = parsed.language.words, parsed.language.claims.ranks
     own = {one.name.rpartition("::")[2] for one in every if one.kind == "helper"}
     declaring = [words[key] for key in ("test_call", "suite_call") if key in words]
     tests = {name for name in own if any(pattern.fullmatch(name) for pattern in declaring)}
@@ -145,7 +145,7 @@ def _is_asserting(language: Language, name: str) -> bool:
     """Is this how a framework of the language calls what asserts, as a function or as a macro?"""
     return any(
         rule["head"].fullmatch(name) or rule["head"].fullmatch(f"{name} !")
-        for rule in language.claims
+        for rule in language.claims.rules
     )
 
 
@@ -242,7 +242,7 @@ def _limits(language: Language, made: Sequence[Claim], text: str) -> dict[str, t
     found: dict[str, list[float]] = {}
     for key, number in (pair for claim in made for pair in claim.limits):
         found.setdefault(key, []).append(number)
-    for name, pattern, turn in language.limits:
+    for name, pattern, turn in language.claims.limits:
         for hit in pattern.finditer(text):
             digits = (
                 next((group for group in hit.groups() if group), "0")

@@ -52,7 +52,7 @@ def _emptied(source: Python, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Ed
 def _by_grammar(path: str, old: str, new: str) -> str | None:
     """Return the same for a language that a grammar reads."""
     language = grammar.language_of(path)
-    if language is None or not language.stub:
+    if language is None or not language.grammar.stub:
         return None
     before = {body.name for body in _bodies(path, old, language)}
     source, end, parts = new.encode("utf-8", "surrogatepass"), 0, list[bytes]()
@@ -60,7 +60,7 @@ def _by_grammar(path: str, old: str, new: str) -> str | None:
         if body.name in before or body.name in CONSTRUCTORS or body.start < end:
             continue  # known already, or inside another function that is emptied
         is_arrow = _is_arrow(path, source[body.start : body.stop])
-        empty = "undefined" if is_arrow else body.empty or language.stub
+        empty = "undefined" if is_arrow else body.empty or language.grammar.stub
         parts += [source[end : body.start], empty.encode()]
         end = body.stop
     text = b"".join([*parts, source[end:]]).decode("utf-8", "surrogatepass")

@@ -234,7 +234,7 @@ class Claims:
         said = self._plain(_without_message(inlined(a.text, test)))
         subject = self._plain(inlined(a.subject, test))
         language = language_of(path)
-        ranks = language.ranks if language is not None else {}
+        ranks = language.claims.ranks if language is not None else {}
         inside = Counter(_pieces(subject))
         rest = Counter(piece for piece in _pieces(said) if not _is_spoken(piece, ranks)) - inside
         words = PIECE.findall(STRING.sub(" ", said.replace(subject, " ") if subject else said))

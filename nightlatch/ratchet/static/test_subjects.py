@@ -307,7 +307,7 @@ def looks(path: str, test: Test) -> frozenset[str]:
         names = {*CALLED.findall(text), *TYPE.findall(text), *MEMBER.findall(text)}
     if language is not None and (command := language.words.get("command")):
         names |= set(command.findall(test.text))
-    ranks = language.ranks if language is not None else languages()["python"].ranks
+    ranks = language.claims.ranks if language is not None else languages()["python"].claims.ranks
     return frozenset(
         name
         for name in names

@@ -15,7 +15,9 @@ def test_the_page_of_the_languages_is_what_the_data_files_make() -> None:
 
 def test_every_grammar_is_a_dependency() -> None:
     wanted = {
-        language.module.replace("_", "-") for language in languages().values() if language.module
+        language.grammar.module.replace("_", "-")
+        for language in languages().values()
+        if language.grammar.module
     } | {"tree-sitter-typescript"}
     for file in ("pyproject.toml", "requirements.txt"):
         text = (ROOT / file).read_text(encoding="utf-8")
