@@ -58,7 +58,7 @@ _FIX = re.compile(r"; fix: (.+)")
 def build(source: Source, picked: Sequence[RunRecord]) -> Report:
     """Return the report on these runs; on none it says how things stand."""
     last = picked[-1] if picked else RunRecord()
-    end = source.stop or last.end
+    end = source.latest.end or last.end
     # an older run is told as it was: what waits and what is next are facts of today
     is_latest = not picked or nights(source.items)[-1:] == [last]
     sessions = tuple(_sessions(source, picked))
@@ -68,10 +68,10 @@ def build(source: Source, picked: Sequence[RunRecord]) -> Report:
         program=source.program,
         run=run,
         branch=BranchFacts(
-            name=line(source.branch, 80),
-            tip=source.tip,
+            name=line(source.branch.name, 80),
+            tip=source.branch.tip,
             tests=_branch_tests(end) or _last_tests(sessions),
-            unpushed=source.unpushed,
+            unpushed=source.branch.unpushed,
         ),
         passing=_passing(source, picked, run.start, end, is_latest=is_latest),
         asks=_asks(source, end) if is_latest else Asks(pending=(), decided=(), next=()),
@@ -169,7 +169,7 @@ def _stopped(
         return _kind_of(code, last), why, at
     if not last.run:
         return "", "", None
-    if source.going == last.run:
+    if source.latest.going == last.run:
         return "going", "it is still running", None
     return (
         (STOPS.get(code, "error"), why, at) if why else ("cut off", "the run did not finish", None)
@@ -373,9 +373,12 @@ def _findings(source: Source, sessions: Sequence[SessionReport]) -> Iterator[Kno
     # what needs the person comes first, what is settled last
     order = (State.BLOCKED, State.STALE, State.OPEN, State.VERIFIED, State.REJECTED)
     state = {
-        each.id: State.STALE if each.id in source.stale else each.state for each in source.findings
+        each.id: State.STALE if each.id in source.findings.stale else each.state
+        for each in source.findings.known
     }
-    for each in sorted(source.findings, key=lambda each: (order.index(state[each.id]), each.id)):
+    for each in sorted(
+        source.findings.known, key=lambda each: (order.index(state[each.id]), each.id)
+    ):
         yield Known(
             id=line(each.id, 20),
             state=state[each.id].value,

@@ -25,7 +25,17 @@ from nightlatch.report import model, status_io
 from nightlatch.report.build import build
 from nightlatch.report.model import FileStat, Report
 from nightlatch.report.pending import reaching
-from nightlatch.report.source import JournalTimes, LandedCommit, RunRecord, Source, chosen, nights
+from nightlatch.report.source import (
+    BranchTip,
+    FindingsNow,
+    JournalTimes,
+    LandedCommit,
+    LatestRun,
+    RunRecord,
+    Source,
+    chosen,
+    nights,
+)
 from nightlatch.scheduler.status import PlanStatus
 from nightlatch.util.globs import matcher
 
@@ -78,7 +88,8 @@ def report(
         at = (seen.branch, seen.tip)
         facts = source(project, at, survey, seen.items, picked, program, landed)
     unread = (seen.unread,) if seen.unread else ()
-    facts = replace(facts, times=times, going=going, missing=(*unread, *facts.missing))
+    latest = LatestRun(going=going)
+    facts = replace(facts, times=times, latest=latest, missing=(*unread, *facts.missing))
     return build(facts, picked)
 
 
@@ -111,15 +122,12 @@ def source(
     return Source(
         project=project.repo.folder.name,
         program=program,
-        branch=name or "detached HEAD",
-        tip=tip,
+        branch=BranchTip(name=name or "detached HEAD", tip=tip, unpushed=unpushed),
         items=items,
         survey=survey,
         landings=landed(),
-        findings=findings,
-        stale=stale,
-        unpushed=unpushed,
-        stop=stop,
+        findings=FindingsNow(known=findings, stale=stale),
+        latest=LatestRun(end=stop),
         missing=missing,
     )
 

@@ -62,25 +62,46 @@ class JournalTimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Everything a report is made of.
+class BranchTip:
+    """The branch, the commit that it names, and how many commits are not pushed (None: it is
+    pushed nowhere)."""
 
-    `run` and `since` choose; `reused` and `stale` are ids of findings; `going` is the run at work.
-    """
+    name: str
+    tip: str
+    unpushed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingsNow:
+    """The findings that the chosen time touched, and the ids of those that the code has left
+    behind."""
+
+    known: tuple[Finding, ...] = ()
+    stale: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatestRun:
+    """The run at work ("" for none), or the end that is about to be written of it."""
+
+    going: str = ""
+    end: RunEnd | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Everything a report is made of: the record's items, the plan as it stands, the commits that
+    sessions landed as, and what this machine knows beside them."""
 
     project: str
     program: str
-    branch: str
-    tip: str
+    branch: BranchTip
     items: tuple[Item, ...]
     survey: PlanStatus
     landings: Mapping[str, LandedCommit] = field(default_factory=dict)
     times: JournalTimes = field(default_factory=JournalTimes)
-    findings: tuple[Finding, ...] = ()
-    stale: frozenset[str] = frozenset()
-    unpushed: int | None = None
-    going: str = ""
-    stop: RunEnd | None = None
+    findings: FindingsNow = field(default_factory=FindingsNow)
+    latest: LatestRun = field(default_factory=LatestRun)
     missing: tuple[str, ...] = ()
 
 

@@ -11,7 +11,14 @@ from nightlatch.record.history import replay
 from nightlatch.record.progress import Entry, Item, RunEnd, RunStart
 from nightlatch.report.build import build
 from nightlatch.report.model import FileStat, Report
-from nightlatch.report.source import JournalTimes, LandedCommit, Source, chosen
+from nightlatch.report.source import (
+    BranchTip,
+    FindingsNow,
+    JournalTimes,
+    LandedCommit,
+    Source,
+    chosen,
+)
 from nightlatch.scheduler.status import survey
 
 RUN = "r-20261120-220100"
@@ -163,13 +170,11 @@ def source(record: Sequence[Item], **more: object) -> Source:
     known: Mapping[str, object] = {
         "project": "ledgerly",
         "program": "python loop.py",
-        "branch": "main",
-        "tip": "2f80ac6" + "0" * 33,
+        "branch": BranchTip(name="main", tip="2f80ac6" + "0" * 33, unpushed=7),
         "items": tuple(record),
         "survey": survey(plan, replay(record), Limits()).anew,
         "landings": commits,
-        "findings": FINDINGS,
-        "unpushed": 7,
+        "findings": FindingsNow(known=FINDINGS),
         "times": JournalTimes(
             agents={f"{RUN}-s{n:02}": ("claude", "sonnet") for n in range(1, 13)},
             limits=((START + timedelta(minutes=253), "claude"),),

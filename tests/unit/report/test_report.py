@@ -23,9 +23,11 @@ from nightlatch.report import json_view
 from nightlatch.report import source as report_source
 from nightlatch.report import text as reportviews
 from nightlatch.report.model import Report, on_clocks
+from nightlatch.report.source import BranchTip, FindingsNow, LatestRun
 from nightlatch.scheduler.status import survey
 from tests.conftest import tries
 from tests.unit.report.sample_report import (
+    FINDINGS,
     NIGHT,
     QUESTION,
     RUN,
@@ -185,7 +187,8 @@ def test_findings_come_with_their_state_and_how_often_sessions_went_by_them() ->
         ("N-9p2ab", "open", "agent", 1),
         ("N-7f3k2", "verified", "loop", 0),
     ]
-    assert [each.state for each in report(stale=frozenset({"N-7f3k2"})).findings] == [
+    stale = FindingsNow(known=FINDINGS, stale=frozenset({"N-7f3k2"}))
+    assert [each.state for each in report(findings=stale).findings] == [
         "stale",
         "open",
     ]
@@ -229,7 +232,8 @@ def test_how_a_run_ended_is_known_by_its_exit_code(code: str, kind: str, first: 
 def test_a_run_without_an_end_was_cut_off_unless_it_is_at_work() -> None:
     record = items(entries())[:-1]
     assert (report(record).run.kind, report(record).run.fix) == ("cut off", "python loop.py run")
-    assert (report(record, going=RUN).run.kind, report(record, going=RUN).run.fix) == ("going", "")
+    going = report(record, latest=LatestRun(going=RUN)).run
+    assert (going.kind, going.fix) == ("going", "")
     assert report(record).branch.tests == "421 pass, 0 fail, 3 skipped at the last landing"
 
 
@@ -357,7 +361,7 @@ def hostile(text: str) -> Report:
         for entry in entries()
     ]
     known = source(items(named, stop=f"{text}; fix: {text}", run=f"r-1{text}"))
-    findings = tuple(replace(each, claim=text, next=text) for each in known.findings)
+    findings = tuple(replace(each, claim=text, next=text) for each in known.findings.known)
     landings = {
         name: replace(one, trailers={"Verify": text, "Approved": text})
         for name, one in known.landings.items()
@@ -367,7 +371,12 @@ def hostile(text: str) -> Report:
     )
     stands = replace(known.survey, plan=replace(known.survey.plan, features=features))
     told = replace(
-        known, findings=findings, landings=landings, survey=stands, project=text, branch=text
+        known,
+        findings=FindingsNow(known=findings),
+        landings=landings,
+        survey=stands,
+        project=text,
+        branch=BranchTip(name=text, tip=""),
     )
     return reports.build(told, report_source.chosen(told.items))
 
