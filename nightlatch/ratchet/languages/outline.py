@@ -74,23 +74,37 @@ class Attempt:
     handlers: tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """All of one file."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What decides whether something in a file is run: branches and loops, what is tried,
+    returns, the scopes that these lie in, and guards under which a part of it is built.
 
-    parsed: Parsed
-    kinds: Mapping[str, Sequence[Nodes]]
-    chains: Mapping[int, Chain]
-    infixes: Sequence[tuple[Span, Span, Span]]
+    `rounds` go through a list: where the list stands, and what is done with each of its rows.
+    `leaving` says of each return where it ends, the innermost scope that it leaves, and the
+    innermost function that it stands in.
+    """
+
     branches: Sequence[Branch]
     attempts: Sequence[Attempt]
     returns: Sequence[Span]
     scopes: Sequence[Span]
-    stated: Sequence[Span]
     guards: Sequence[Span]
-    order: Sequence[int]
     rounds: Sequence[tuple[Span, Span]]
     leaving: Sequence[tuple[int, Span, Span | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """All of one file; `order` are the first tokens of its chains, and `stated` are statements
+    that assert by themselves."""
+
+    parsed: Parsed
+    kinds: Mapping[str, Sequence[Nodes]]
+    chains: Mapping[int, Chain]
+    order: Sequence[int]
+    infixes: Sequence[tuple[Span, Span, Span]]
+    stated: Sequence[Span]
+    flow: Flow
 
     def between(self, start: int, end: int) -> Iterator[Chain]:
         """Yield the chains that start between two tokens."""
@@ -102,6 +116,20 @@ def outline(parsed: Parsed) -> Outline:
     """Return everything that the query of its language finds in a file."""
     kinds = _by_kind(parsed)
     chains = _chains(parsed, kinds.get("call", ()))
+    return Outline(
+        parsed=parsed,
+        kinds=kinds,
+        chains=chains,
+        order=sorted(chains),
+        infixes=_infixes(parsed, kinds.get("infix", ())),
+        stated=_spans(parsed, kinds, "assert"),
+        flow=_flow(parsed, kinds, chains),
+    )
+
+
+def _flow(
+    parsed: Parsed, kinds: Mapping[str, Sequence[Nodes]], chains: Mapping[int, Chain]
+) -> Flow:
     branches = [
         _branch(parsed, nodes, kind) for kind in ("if", "loop") for nodes in kinds.get(kind, ())
     ]
@@ -111,18 +139,12 @@ def outline(parsed: Parsed) -> Outline:
     bodies = [b.body for b in branches if not _is_always(parsed, b)]
     scopes = [*bodies, *handlers, *lambdas]
     returns = _spans(parsed, kinds, "return")
-    return Outline(
-        parsed=parsed,
-        kinds=kinds,
-        chains=chains,
-        infixes=_infixes(parsed, kinds.get("infix", ())),
+    return Flow(
         branches=branches,
         attempts=attempts,
         returns=returns,
         scopes=scopes,
-        stated=_spans(parsed, kinds, "assert"),
         guards=_spans(parsed, kinds, "guard"),
-        order=sorted(chains),
         rounds=[*_rounds(parsed, branches, chains)],
         leaving=_leaving(parsed, kinds, returns, scopes),
     )

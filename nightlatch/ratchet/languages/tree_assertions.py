@@ -35,13 +35,13 @@ DECLARING = frozenset({"func", "fn", "function", "def", "defp"})
 def claims(seen: Outline, start: int, end: int, helpers: Mapping[str, int]) -> Iterator[Claim]:
     """Yield every assertion between two tokens, in order of what kind it is."""
     parsed = seen.parsed
-    branches = [b for b in seen.branches if not b.loop]
+    branches = [b for b in seen.flow.branches if not b.loop]
     for chain in seen.between(start, end):
         yield from _of_chain(seen, chain, branches, helpers)
     yield from _of_infixes(seen, start, end)
     for span in seen.stated:
         # The condition of a branch decides, and claims nothing.
-        asked = any(b.condition[0] <= span[0] < b.condition[1] for b in seen.branches)
+        asked = any(b.condition[0] <= span[0] < b.condition[1] for b in seen.flow.branches)
         if start <= span[0] < end and not asked:
             yield truth(span[0], parsed.words(*span), parsed.words(*span))
 

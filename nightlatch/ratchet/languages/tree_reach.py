@@ -14,7 +14,9 @@ from nightlatch.ratchet.model import SKIP, WHEN, Marks
 def unreached(seen: Outline, test: FoundTests) -> Marks:
     """Return marks for a branch around a test, for what is only built under a condition, and for
     a return before it."""
-    guards = [(start, end) for start, end in seen.guards if start < test.at and test.stop <= end]
+    guards = [
+        (start, end) for start, end in seen.flow.guards if start < test.at and test.stop <= end
+    ]
     return Counter(
         [
             *_branches_around(seen, test),
@@ -26,7 +28,7 @@ def unreached(seen: Outline, test: FoundTests) -> Marks:
 
 def _branches_around(seen: Outline, test: FoundTests) -> Iterator[tuple[str, str]]:
     """Yield a mark for each branch that a test is declared in."""
-    for branch in seen.branches:
+    for branch in seen.flow.branches:
         if not branch.loop and branch.start < test.at and _is_around(branch.body, test):
             never = NEVER.match(seen.parsed.words(*branch.condition))
             yield SKIP if never else WHEN, "declared under a condition"
@@ -34,7 +36,7 @@ def _branches_around(seen: Outline, test: FoundTests) -> Iterator[tuple[str, str
 
 def _returns_before(seen: Outline, test: FoundTests) -> Iterator[tuple[str, str]]:
     """Yield a mark for each return that leaves what declares a test before it comes to it."""
-    for end, scope, function in seen.leaving:
+    for end, scope, function in seen.flow.leaving:
         # A return in a function beside the test only leaves that function.
         leaves = function is None or _is_around(function, test)
         if end <= test.at and _is_around(scope, test) and leaves:

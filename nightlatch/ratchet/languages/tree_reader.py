@@ -223,10 +223,10 @@ def _enclosing(seen: Outline, found: FoundTests) -> Iterator[Span]:
         if nodes.get("body")
     ]
     every = {
-        *seen.scopes,
+        *seen.flow.scopes,
         *functions,
-        *(a.tried for a in seen.attempts),
-        *(b.body for b in seen.branches if b.loop),
+        *(a.tried for a in seen.flow.attempts),
+        *(b.body for b in seen.flow.branches if b.loop),
     }
     for start, end in every:
         if (
@@ -264,7 +264,7 @@ def _skips(seen: Outline, found: FoundTests, skippers: frozenset[str]) -> Iterat
     parsed, assumes = seen.parsed, seen.parsed.language.words.get("assumes")
     ifs = [
         b.body
-        for b in seen.branches
+        for b in seen.flow.branches
         if not b.loop and not ALWAYS_TRUE.match(parsed.words(*b.condition))
     ]
     for at in sorted(_places_of_skips(parsed, found, skippers)):
@@ -300,7 +300,7 @@ def _helped(parsed: Parsed, at: int, names: frozenset[str]) -> bool:
 def _dead(seen: Outline, found: FoundTests) -> Iterator[Span]:
     """Yield what is not run, as far as it shows: never entered, looped over nothing, or behind a
     return."""
-    for branch in seen.branches:
+    for branch in seen.flow.branches:
         if found.start <= branch.start < found.end:
             yield from _dead_by_branch(seen, found, branch)
     for at, _ in seen.parsed.hits("empty_each", found.start, found.end):
@@ -321,7 +321,7 @@ def _dead_by_branch(seen: Outline, found: FoundTests, branch: Branch) -> Iterato
     if gated or empty or NEVER.match(head):
         yield branch.body
     # The gate may hold wherever a judge looks: what comes after it is left out there.
-    if gated and any(first <= start < last for start, _ in seen.returns):
+    if gated and any(first <= start < last for start, _ in seen.flow.returns):
         yield last, found.end
 
 
@@ -332,12 +332,12 @@ def _finds(pattern: re.Pattern[str] | None, text: str) -> bool:
 
 def _behind_returns(seen: Outline, found: FoundTests) -> Iterator[Span]:
     """Yield what comes after each return that leaves the test itself, and not a function in it."""
-    inner = [scope for scope in seen.scopes if found.start <= scope[0] < found.end]
+    inner = [scope for scope in seen.flow.scopes if found.start <= scope[0] < found.end]
     body = min(
         (scope for scope in inner if scope[1] >= found.end - 2), default=(found.start, found.end)
     )
     inner = [scope for scope in inner if scope != body and scope[0] >= body[0]]
-    for start, end in seen.returns:
+    for start, end in seen.flow.returns:
         if found.start <= start < found.end and not _depth(start, inner):
             yield end, found.end
 
@@ -345,7 +345,7 @@ def _behind_returns(seen: Outline, found: FoundTests) -> Iterator[Span]:
 def _swallowing(seen: Outline, found: FoundTests, claimed: Sequence[int]) -> Iterator[bool]:
     """Tell of each handler around an assertion whether it swallows the assertion's failure."""
     parsed, handled = seen.parsed, seen.parsed.language.words.get("handled")
-    for attempt in seen.attempts:
+    for attempt in seen.flow.attempts:
         first, last = attempt.tried
         if found.start <= first < found.end and any(first <= at < last for at in claimed):
             for start, end in attempt.handlers:

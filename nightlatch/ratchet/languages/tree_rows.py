@@ -56,7 +56,7 @@ def _looped(seen: Outline, found: FoundTests) -> tuple[str, ...] | None:
     parsed = seen.parsed
     loops = [
         listing
-        for listing, body in seen.rounds
+        for listing, body in seen.flow.rounds
         if body[0] <= found.at and found.stop <= body[1] and listing[0] < found.at
     ]
     # The innermost loop gives the rows of the test itself.
