@@ -165,13 +165,13 @@ def _test(seen: Outline, found: FoundTests, outside: Marks, around: _Around) -> 
     """Read one test or helper; `outside` is what the file does to it."""
     parsed, words = seen.parsed, seen.parsed.language.words
     text = parsed.words(found.start, found.end)
-    whole = " ".join((*found.notes, text))
+    whole = " ".join((*found.declaration.notes, text))
     made = _claims_in(seen, found, around)
     enclosing = [*_enclosing(seen, found)]
     marks = found.marks + outside + Counter(_skips(seen, found, around.skippers))
     return Test(
         name=found.name,
-        line=parsed.line(found.start if found.titled else found.at),
+        line=parsed.line(found.start if found.declaration.titled else found.at),
         text=text,
         marks=marks + _marks(seen, found, made, whole),
         assertions=tuple(

@@ -31,12 +31,12 @@ def _called(seen: Outline, found: FoundTests) -> tuple[str, ...] | None:
     before = found.at
     for call in chain.calls:
         if call.args and pattern.search(parsed.words(before, call.callee)):
-            return _given(parsed, call)
+            return _rows_of_call(parsed, call)
         before = call.end
     return None
 
 
-def _given(parsed: Parsed, call: Call) -> tuple[str, ...] | None:
+def _rows_of_call(parsed: Parsed, call: Call) -> tuple[str, ...] | None:
     """Return the rows that a call is given: as a table in a text, a list, the name of one, or
     each as an argument."""
     first = call.args[0][0]
@@ -90,15 +90,17 @@ def listed(parsed: Parsed, at: int) -> tuple[str, ...]:
 
 def _marked(parsed: Parsed, found: FoundTests) -> tuple[str, ...]:
     each, table = parsed.language.words.get("row_mark"), parsed.language.words.get("table_mark")
-    rows = tuple(note for note in found.notes if each and each.match(note))
-    lists = (hit for note in found.notes if table and (hit := table.search(note)))
+    rows = tuple(note for note in found.declaration.notes if each and each.match(note))
+    lists = (hit for note in found.declaration.notes if table and (hit := table.search(note)))
     return (*rows, *(part for hit in lists for part in split(hit["rows"] or "")))
 
 
 def _provided(parsed: Parsed, found: FoundTests, every: Sequence[FoundTests]) -> tuple[str, ...]:
     """Return what the functions that a mark names give."""
     provider, rows = parsed.language.words.get("provider_mark"), list[str]()
-    for hit in (hit for note in found.notes if provider and (hit := provider.search(note))):
+    for hit in (
+        hit for note in found.declaration.notes if provider and (hit := provider.search(note))
+    ):
         name = next((group for group in hit.groups() if group), found.name.rpartition("::")[2])
         given = next(
             (one for one in every if one.name.rpartition("::")[2] == name and one is not found),

@@ -27,6 +27,17 @@ LONGEST_OPTION = 60  # tokens: what is longer is code, not options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """How something is declared: its marks as they stand, what stands before its body, and
+    whether by a title, or by nothing but its name."""
+
+    notes: tuple[str, ...] = ()
+    header: str = ""
+    titled: bool = False
+    by_name: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundTests:
     """A test, a helper or a group of tests: where it stands, where its text lies, and what it
     brings along."""
@@ -38,11 +49,8 @@ class FoundTests:
     end: int
     marks: Marks
     kind: str
-    titled: bool = False
     focus: bool = False
-    notes: tuple[str, ...] = ()
-    header: str = ""
-    by_name: bool = False
+    declaration: Declaration = Declaration()
 
 
 def tests(seen: Outline) -> list[FoundTests]:
@@ -116,9 +124,7 @@ def _functions(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterato
             end=end,
             marks=noted(parsed, notes) + _uncollected(parsed, "uncollected", says),
             kind="test" if (made or is_test) and not not_test(parsed, name) else "helper",
-            notes=notes,
-            header=says,
-            by_name=not made and not is_marked,
+            declaration=Declaration(notes=notes, header=says, by_name=not made and not is_marked),
         )
 
 
@@ -191,8 +197,7 @@ def _groups(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterator[F
             end=end,
             marks=noted(parsed, notes) + _uncollected(parsed, "uncollected_group", says),
             kind="group",
-            notes=notes,
-            header=says,
+            declaration=Declaration(notes=notes, header=says),
         )
 
 
@@ -244,7 +249,7 @@ def _titled(parsed: Parsed, chain: Chain, head: str, kind: str, marks: Marked) -
         end=end,
         marks=own,
         kind=kind,
-        titled=True,
+        declaration=Declaration(titled=True),
         focus=focus,
     )
 
@@ -363,7 +368,7 @@ def _infix_tests(seen: Outline) -> Iterator[FoundTests]:
             stop=right[1],
             start=right[0],
             end=right[1],
-            titled=True,
+            declaration=Declaration(titled=True),
             kind=kind,
             marks=Counter({(SKIP, "skip"): 1}) if off else Counter(),
         )
@@ -387,15 +392,21 @@ def named(found: Sequence[FoundTests], base: re.Pattern[str] | None) -> list[Fou
 def _within(one: FoundTests, outer: FoundTests, base: re.Pattern[str] | None) -> FoundTests:
     """Return the same with the name and the marks of what is around it; a class may be none that
     a runner collects."""
-    link = " > " if one.titled else "::"
-    asked = (
-        base is not None
-        and one.kind == "test"
-        and (one.by_name or one.titled)
-        and bool(outer.header)
-    )
-    strange = asked and base is not None and base.search(outer.header) is None
-    marks = one.marks + outer.marks + Counter({(SKIP, "in what is no test class"): int(strange)})
+    link = " > " if one.declaration.titled else "::"
+    lost = Counter({(SKIP, "in what is no test class"): int(_is_strange(one, outer, base))})
     return replace(
-        one, name=f"{outer.name}{link}{one.name}", marks=marks, focus=one.focus or outer.focus
+        one,
+        name=f"{outer.name}{link}{one.name}",
+        marks=one.marks + outer.marks + lost,
+        focus=one.focus or outer.focus,
     )
+
+
+def _is_strange(one: FoundTests, outer: FoundTests, base: re.Pattern[str] | None) -> bool:
+    """Does a test stand in a class that its runner does not take for one of tests?"""
+    header = outer.declaration.header
+    if base is None or one.kind != "test" or not header:
+        return False
+    # A mark makes a test of what it stands before, whatever its class is.
+    is_marked = not one.declaration.by_name and not one.declaration.titled
+    return not is_marked and base.search(header) is None

@@ -54,10 +54,10 @@ def _by_grammar(path: str, old: str, new: str) -> str | None:
     language = grammar.language_of(path)
     if language is None or not language.grammar.stub:
         return None
-    before = {body.name for body in _bodies(path, old, language)}
+    kept = CONSTRUCTORS | {body.name for body in _bodies(path, old, language)}
     source, end, parts = new.encode("utf-8", "surrogatepass"), 0, list[bytes]()
     for body in sorted(_bodies(path, new, language), key=lambda body: body.start):
-        if body.name in before or body.name in CONSTRUCTORS or body.start < end:
+        if body.name in kept or body.start < end:
             continue  # known already, or inside another function that is emptied
         is_arrow = _is_arrow(path, source[body.start : body.stop])
         empty = "undefined" if is_arrow else body.empty or language.grammar.stub

@@ -92,7 +92,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _MadeClaim:
     """One assertion of the new tests, with the test that makes it."""
 
     claim: Assertion
@@ -125,7 +125,7 @@ class Claims:
             *now,
             *(one for one in self.fresh if one not in now and self._is_part(place, test, one)),
         ]
-        yield from self._unclaimed(test, place[0], self._made(tests))
+        yield from self._unclaimed(test, place[0], self._claims_made(tests))
         if elsewhere:
             yield f"it looked at {elsewhere}"
         yield from self._redefined(place, test, now)
@@ -135,7 +135,7 @@ class Claims:
         )
         yield from _raises_gone(test, [other for _, other in tests], bare)
 
-    def _unclaimed(self, test: Test, path: str, made: Sequence[_Made]) -> Iterator[str]:
+    def _unclaimed(self, test: Test, path: str, made: Sequence[_MadeClaim]) -> Iterator[str]:
         """Yield the assertions of a test of the base that are not among those that are made now."""
         for a in test.assertions:
             # What is never reached, or looks at a constant of its own, claimed nothing before.
@@ -143,10 +143,10 @@ class Claims:
             if claims_something and not self._is_kept(a, test, path, made):
                 yield f"{_shortened(a.text)} is claimed no more"
 
-    def _made(self, tests: Sequence[tuple[str, Test]]) -> list[_Made]:
+    def _claims_made(self, tests: Sequence[tuple[str, Test]]) -> list[_MadeClaim]:
         """Return the assertions of these tests that claim something of what the unit gives."""
         made = [
-            _Made(a, other, self.key(a, other, path))
+            _MadeClaim(a, other, self.key(a, other, path))
             for path, other in tests
             for a in other.assertions
             if a.weight
@@ -261,7 +261,7 @@ class Claims:
             else text
         )
 
-    def _is_kept(self, a: Assertion, test: Test, path: str, made: Sequence[_Made]) -> bool:
+    def _is_kept(self, a: Assertion, test: Test, path: str, made: Sequence[_MadeClaim]) -> bool:
         """Is one assertion made still: with the same values, by rows that have all of them, or
         by what its helper asserted?"""
         near = [one for one in made if _is_near(one, a, test)]
@@ -272,7 +272,7 @@ class Claims:
             return True
         return _is_made_by_rows(a, test, near) or self._is_asserted_by_helper(a, test, made)
 
-    def _is_asserted_by_helper(self, a: Assertion, test: Test, made: Sequence[_Made]) -> bool:
+    def _is_asserted_by_helper(self, a: Assertion, test: Test, made: Sequence[_MadeClaim]) -> bool:
         """Is what a helper asserted of its parameters asserted of values in their place, or the
         other way round?"""
         helper = self.helpers.get(a.text.partition("(")[0].strip().rpartition(".")[2].strip())
@@ -365,7 +365,7 @@ def _raises_gone(test: Test, others: Sequence[Test], bare: frozenset[str]) -> It
             yield f"{kind or 'an error'}{f' {message}' if message else ''} is expected no more"
 
 
-def _is_near(one: _Made, a: Assertion, test: Test) -> bool:
+def _is_near(one: _MadeClaim, a: Assertion, test: Test) -> bool:
     """Does an assertion stand no deeper than that of the base did?
 
     What stands in one branch, loop or function more than before may not be reached; rows are gone
@@ -380,7 +380,7 @@ def _rows_of_values(test: Test) -> set[tuple[str, ...]]:
     return {tuple(_literals(row)) for row in test.rows or ()}
 
 
-def _is_made_by_rows(a: Assertion, test: Test, near: Sequence[_Made]) -> bool:
+def _is_made_by_rows(a: Assertion, test: Test, near: Sequence[_MadeClaim]) -> bool:
     """Is an assertion made with each of its rows of values, by a test that has rows or in the
     place of one that had?"""
     in_rows = [one for one in near if test.rows or one.test.rows]
@@ -445,7 +445,7 @@ def _is_spoken(piece: str, ranks: Mapping[str, int]) -> bool:
     )
 
 
-def _has(values: Counter[str], form: str, one: _Made) -> bool:
+def _has(values: Counter[str], form: str, one: _MadeClaim) -> bool:
     """Does an assertion of this form have these values: its own, or with those of one of its
     rows?"""
     # Assertions are made of a name or of what it stands for: either form will do.
