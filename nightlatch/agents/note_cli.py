@@ -222,10 +222,8 @@ def look(words: Sequence[str], environ: Mapping[str, str]) -> int:
     if wanted.id and not found:
         raise ValueError(f"finding {wanted.id!r} not found: see nightlatch note list")
     for name, each, text in found:
-        state, feature = (
-            state_of(each),
-            str(each.get("feature", "") or environ.get("NIGHTLATCH_FEATURE", "")),
-        )
+        state = state_of(each)
+        feature = str(each.get("feature", "") or environ.get("NIGHTLATCH_FEATURE", ""))
         if words[0] == "show":
             print(text)
         elif wanted.feature in (None, feature) and wanted.state in (None, state):

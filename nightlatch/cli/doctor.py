@@ -33,7 +33,9 @@ def command(as_json: bool, notify: bool) -> int:
     What would stop the night comes first, then warnings, then the forecast. Each agent is asked for
     a one-word reply, which may cost a little. Exits with 1 if something would stop the night.
     """
-    found, project, began = [], find_project(Path.cwd()), monotonic()
+    found = []
+    project = find_project(Path.cwd())
+    began = monotonic()
     console = Console(hide=project.secrets.hide)
     for finding in probes_io.notified(project) if notify else probes_io.examine(project, console):
         found.append(finding)

@@ -201,11 +201,9 @@ def list_findings(blame: str = "") -> list[dict[str, object]]:
 
     project = require_plan(find_project(Path.cwd()))
     seen = status_io.with_commit(project)
-    tip, findings, recorded = (
-        seen.tip,
-        unsettled_io.findings(seen),
-        {each.id for each in project.findings(seen.tip, {})},
-    )
+    tip = seen.tip
+    findings = unsettled_io.findings(seen)
+    recorded = {each.id for each in project.findings(seen.tip, {})}
     standings = staleness_io.standings(project.repo, tip, findings)
     told = []
     for each in findings:

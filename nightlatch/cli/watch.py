@@ -200,10 +200,8 @@ def keyboard() -> Iterator[None]:
     def leave(number: int, _frame: object) -> NoReturn:
         raise SystemExit(128 + number)
 
-    before, handlers = (
-        termios.tcgetattr(sys.stdin),
-        {kind: signal.signal(kind, leave) for kind in (signal.SIGTERM, signal.SIGHUP)},
-    )
+    before = termios.tcgetattr(sys.stdin)
+    handlers = {kind: signal.signal(kind, leave) for kind in (signal.SIGTERM, signal.SIGHUP)}
     # After the handlers: a signal in between would leave a terminal that shows no keys.
     tty.setcbreak(sys.stdin)
     try:

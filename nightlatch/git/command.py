@@ -169,7 +169,10 @@ class GitServer:
     ended."""
 
     def __init__(self, call: GitCommand) -> None:
-        self._call, self._lock, self._talk, self._ended = call, RLock(), None, bool
+        self._call = call
+        self._lock = RLock()
+        self._talk = None
+        self._ended = bool
         self._end: Callable[[], object] = bool
 
     _talk: "GitSession | None"
@@ -198,10 +201,8 @@ class GitServer:
             stderr=pipe,
             process_group=0,
         )
-        self._end, self._ended = (
-            weakref.finalize(self, hang_up, process),
-            lambda: process.poll() is not None,
-        )
+        self._end = weakref.finalize(self, hang_up, process)
+        self._ended = lambda: process.poll() is not None
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018  # asked for in the line before
         self._talk = GitSession(
             call=call, stdin=process.stdin, stdout=process.stdout, stderr=process.stderr

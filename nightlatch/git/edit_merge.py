@@ -59,7 +59,9 @@ def meet(
     `union`: both sides' lines stay, as in a file to which lines are only added. The text of an
     `ignored` file is never stored.
     """
-    path, old, new = change.path, old_side(change), new_side(change)
+    path = change.path
+    old = old_side(change)
+    new = new_side(change)
     mine = None if ignored else stored(repo, path, seen.disk)
     staged, staged_is_clean = brought(repo, path, old, seen.staged, new, union=union)
     disk, disk_is_clean = brought(repo, path, old, mine, new, union=union)

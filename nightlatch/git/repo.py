@@ -291,10 +291,8 @@ class Repo:
 
         No hooks run; signing follows their configuration.
         """
-        whose, text = (
-            {role: self.ident(role) for role in ("AUTHOR", "COMMITTER")},
-            message.replace("\0", "").rstrip("\n") + "\n",
-        )
+        whose = {role: self.ident(role) for role in ("AUTHOR", "COMMITTER")}
+        text = message.replace("\0", "").rstrip("\n") + "\n"
         # what is signed, and the ways to write a date, are git's
         if sign or any(f"GIT_{role}_DATE" in self.env for role in whose):
             args = (

@@ -197,10 +197,8 @@ def _over(state: JournalState, flight: InFlight, line: Fields) -> JournalState:
 
 
 def _limited(state: JournalState, agent: str, line: Fields) -> JournalState:
-    until, more = (
-        datetime.fromisoformat(str(line["until"])),
-        {agent: state.guesses.get(agent, 0) + 1} if line.get("guessed") else {},
-    )
+    until = datetime.fromisoformat(str(line["until"]))
+    more = {agent: state.guesses.get(agent, 0) + 1} if line.get("guessed") else {}
     return replace(state, limits={**state.limits, agent: until}, guesses={**state.guesses, **more})
 
 

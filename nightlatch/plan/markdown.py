@@ -129,7 +129,9 @@ def _interpretations(items: Sequence[Item]) -> Iterator[str]:
 
 
 def _lines(text: str) -> Iterator[Line]:
-    at, fence, comment = 0, "", False
+    at = 0
+    fence = ""
+    comment = False
     for whole in text.splitlines(keepends=True):
         line = whole.rstrip("\r\n")
         opened = FENCE.match(line)

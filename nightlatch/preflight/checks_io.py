@@ -470,15 +470,13 @@ def limits(seen: ProjectStatus) -> Iterator[Diagnostic]:
 def phased(seen: ProjectStatus) -> Iterator[Diagnostic]:
     """The agents that phases and features name, and progress files that nothing will ever
     finish."""
-    config, named = (
-        seen.project.config,
-        {
-            phase.agent
-            for feature in seen.plan.features
-            for phase in feature.phases
-            if not feature.done
-        },
-    )
+    config = seen.project.config
+    named = {
+        phase.agent
+        for feature in seen.plan.features
+        for phase in feature.phases
+        if not feature.done
+    }
     for name in sorted(named - {"", *config.agent}):
         registry_io.find(
             registry_io.load(name, config.agents), seen.project.repo.folder, os.environ

@@ -79,7 +79,9 @@ def forecast(
     level, says, fix, proof = _level_of(feature, said, outlook, unwritten)
     if level is not Level.FAIL and wants:
         # It is red for the wrong reason: no work of an agent's would turn it green.
-        says, proof, level = f"its verify is red because {wants} is missing", "", Level.FAIL
+        says = f"its verify is red because {wants} is missing"
+        proof = ""
+        level = Level.FAIL
         fix = (
             "install it in init.sh, or name the environment that has it under share in [workspace]"
             " of loop.toml"

@@ -158,10 +158,8 @@ def judged(seen: ProjectStatus, sandbox: Sandbox) -> Iterator[Diagnostic]:
         )
         yield ok("judge", f"{agent.name} judges {when}; {registry_io.billed(agent, os.environ)}")
     if place := hidden_checks_io.folder(project):
-        count, nobody = (
-            len(hidden_checks_io.checks_in(place)),
-            warn("held-back", f"no executable in {place}", f"chmod +x {place}/*"),
-        )
+        count = len(hidden_checks_io.checks_in(place))
+        nobody = warn("held-back", f"no executable in {place}", f"chmod +x {place}/*")
         yield ok("held-back", f"{count} held-back checks") if count else nobody
         if not sandbox.traits.isolates_files:
             yield warn(

@@ -34,7 +34,9 @@ def settings(project: Project) -> Iterator[SettingsError]:
     name = project.settings
     if not name:
         return
-    now, past, by = project.repo.read("HEAD", name), None, None
+    now = project.repo.read("HEAD", name)
+    past = None
+    by = None
     for commit in history(project, name):
         if not by_session(project.repo, commit):
             past = project.repo.read(commit.id, name)

@@ -309,7 +309,9 @@ class _Purse:
             self.cut = False
 
     def pay(self, entry: Entry) -> None:
-        usd, minute, day = billed(entry) or 0.0, entry.at, entry.at.date()
+        usd = billed(entry) or 0.0
+        minute = entry.at
+        day = entry.at.date()
         self.runs[self.run] = self.runs.get(self.run, 0.0) + usd
         self.days[day] = self.days.get(day, 0.0) + usd
         self.minutes[minute] = self.minutes.get(minute, 0.0) + usd

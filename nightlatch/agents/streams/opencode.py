@@ -42,7 +42,9 @@ def _step(part: wire.Json) -> Iterator[Event]:
     tokens = wire.obj(part.get("tokens"))
     cache = wire.obj(tokens.get("cache"))
     output = wire.number(tokens.get("output")) + wire.number(tokens.get("reasoning"))
-    fresh, written, cached = tokens.get("input"), cache.get("write"), cache.get("read")
+    fresh = tokens.get("input")
+    written = cache.get("write")
+    cached = cache.get("read")
     yield wire.usage(
         wire.tokens(
             fresh=fresh, cached=cached, written=written, output=output, usd=part.get("cost")

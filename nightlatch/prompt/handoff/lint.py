@@ -67,7 +67,9 @@ def read(text: str) -> Note:
     """Items are list items, with the lines that continue them, and paragraphs."""
     sections: dict[str, list[str]] = {"": []}
     fences: dict[str, list[list[str]]] = {"": []}
-    name, fence, fresh = "", "", True
+    name = ""
+    fence = ""
+    fresh = True
     for row in text.splitlines():
         mark = FENCED.match(row)
         if mark and is_fence(mark, fence):

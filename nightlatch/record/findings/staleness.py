@@ -246,7 +246,10 @@ def named(opened: list[tuple[str, int, int]]) -> str:
 def statements(text: str) -> Iterator[tuple[int, int, tuple[str, str, str]]]:
     """Yield first and last line of each logical line, and how it begins; what stands in strings and
     brackets begins none."""
-    number, within, began, begins = 1, 0, 1, BEGINS.match(text)
+    number = 1
+    within = 0
+    began = 1
+    begins = BEGINS.match(text)
     for token in TOKEN.finditer(text):
         if token[0] != "\n":
             number += token[0].count("\n")

@@ -26,7 +26,9 @@ class ListeningProcess:
 
     def stays(self, pid: int) -> bool:
         """To be asked again and again while a process runs."""
-        found, now, used = listening(pid), monotonic(), worked(pid)
+        found = listening(pid)
+        now = monotonic()
+        used = worked(pid)
         if found is None or used - self.worked > IDLE:
             self.began, self.worked = 0.0, used
             return False

@@ -59,13 +59,11 @@ class ProcessTree:
     def __init__(
         self, command: Command, *, stdin: bytes = b"", tty: bool = False, merged: bool = False
     ) -> None:
-        self._namespace, self.ended, self.code, self._killed, self._unread = (
-            command.namespace,
-            False,
-            0,
-            False,
-            b"",
-        )
+        self._namespace = command.namespace
+        self.ended = False
+        self.code = 0
+        self._killed = False
+        self._unread = b""
         self._input, self._bounds = memoryview(typed(stdin) if tty else stdin), command.bounds
         self._least = min(self._bounds.disk, self._bounds.free() // 2)
         try:
@@ -74,7 +72,9 @@ class ProcessTree:
             raise FaultError(
                 f"{command.argv[0]} does not start: {error.strerror}", fix="nightlatch doctor"
             ) from error
-        self.root, self._begun, self._groups = self.pid, True, tuple[Path, ...]()
+        self.root = self.pid
+        self._begun = True
+        self._groups = tuple[Path, ...]()
         self._handles, self._selector = handles_of((self.pid,)), selectors.DefaultSelector()
         try:
             if self._namespace:
@@ -97,11 +97,9 @@ class ProcessTree:
             cwd=command.cwd,
             start_new_session=True,
         )
-        self.pid, self._source, self._wait = (
-            process.pid,
-            process.stdin,
-            partial(end_of_pipes, process),
-        )
+        self.pid = process.pid
+        self._source = process.stdin
+        self._wait = partial(end_of_pipes, process)
         self._stdin, *outputs = (
             stream.fileno() for stream in (process.stdin, process.stdout, process.stderr) if stream
         )
@@ -114,11 +112,9 @@ class ProcessTree:
         process = pexpect.spawn(
             program, rest, cwd=command.cwd, env=dict(command.env), echo=False, dimensions=(60, 500)
         )
-        self.pid, self._source, self._wait = (
-            process.pid or 0,
-            None,
-            partial(end_of_terminal, process),
-        )
+        self.pid = process.pid or 0
+        self._source = None
+        self._wait = partial(end_of_terminal, process)
         self._stdin, self.outputs = process.fileno(), (process.fileno(),)
 
     def _let_in(self) -> None:

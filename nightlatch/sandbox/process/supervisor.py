@@ -118,7 +118,10 @@ class OutputReader:
         secrets: Secrets,
     ) -> None:
         self._streams = {output: Lines() for output in outputs}
-        self._on_line, self._record, self._tty, self._secrets = on_line, record, tty, secrets
+        self._on_line = on_line
+        self._record = record
+        self._tty = tty
+        self._secrets = secrets
         self.tail = bytearray()
 
     def take(self, got: Iterable[tuple[int, bytes]]) -> bool:
@@ -149,7 +152,9 @@ class PatienceTimer:
     followed by nothing asks it to end."""
 
     def __init__(self, limits: Timeouts, watch: StreamObserver, clock: Callable[[], float]) -> None:
-        self._limits, self._watch, self._clock = limits, watch, clock
+        self._limits = limits
+        self._watch = watch
+        self._clock = clock
         self._began = self._heard = self._next = clock()
         self._finished = self._tool = self._asked = 0.0
         self._open, self._cpu = 0, 0.0
@@ -273,7 +278,10 @@ def run(
     time were up. It is up as soon as another thread sets `stop`.
     """
     look = STOPPING if stop else 1
-    began, output, timed_out, crowded = time.monotonic(), Excerpt(keep), False, False
+    began = time.monotonic()
+    output = Excerpt(keep)
+    timed_out = False
+    crowded = False
     with ProcessTree(command, stdin=stdin, merged=True) as tree:
         while not tree.ended:
             left = began + timeout - time.monotonic()
