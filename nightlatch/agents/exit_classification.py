@@ -274,19 +274,17 @@ def _without_result(
 ) -> tuple[End, str]:
     """No result event means not finished, whatever the exit code; only now may plain text say
     why."""
-    tail = last_words(summary.words) if events == "text" else f"{summary.stray}\n{summary.trouble}"
-    how = (
-        f"killed by signal {signal}"
-        if signal
-        else f"exit {code}"
-        if events == "text"
-        else f"ended without a result (exit {code})"
-    )
+    is_text = events == "text"
+    tail = last_words(summary.words) if is_text else f"{summary.stray}\n{summary.trouble}"
     sort = EXITS.get(code or 0, "") or sort_of(tail[-TAIL:], summary.trouble_status)
+    if sort == "limit":
+        # All of it: when the limit ends may stand in any line.
+        return End.LIMIT, tail
+    how = f"exit {code}" if is_text else f"ended without a result (exit {code})"
+    if signal:
+        how = f"killed by signal {signal}"
     last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
-    return SORTS.get(sort, End.FAULT), (
-        tail if sort == "limit" else f"{how}: {last}" if last else how
-    )
+    return SORTS.get(sort, End.FAULT), f"{how}: {last}" if last else how
 
 
 def _resets(summary: Summary, says: str, now: datetime, zone: tzinfo) -> datetime | None:

@@ -183,6 +183,7 @@ def findings_here(environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, A
             yield file.stem, tomllib.loads(text), text
         except ValueError:
             yield file.stem, {"claim": "the file cannot be read"}, text
+    # Also what this session noted: it would else note the same once more.
     notes = Path(environ["NIGHTLATCH_OUT"], "notes.jsonl")
     for line in (
         notes.read_text(encoding="utf-8", errors="replace").splitlines() if notes.is_file() else ()

@@ -71,10 +71,9 @@ def tell(found: Sequence[Removable], *, yes: bool) -> None:
             click.echo(
                 f"         and {len(own) - SHOWN} more\n" if len(own) > SHOWN else "", nl=False
             )
-    click.echo(
-        "nothing is left over"
-        if not found
-        else "removed"
-        if yes
-        else "nothing was removed; to remove it: nightlatch clean --yes"
-    )
+    if not found:
+        click.echo("nothing is left over")
+    elif yes:
+        click.echo("removed")
+    else:
+        click.echo("nothing was removed; to remove it: nightlatch clean --yes")

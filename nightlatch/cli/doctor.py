@@ -62,16 +62,12 @@ def command(as_json: bool, notify: bool) -> int:
 
 def order(finding: Diagnostic) -> int:
     """Return what fails, what is worth knowing, the forecast, and what is fine."""
-    forecast = bool(finding.proof) or finding.topic in FORECAST
-    return (
-        0
-        if finding.level is Level.FAIL
-        else 2
-        if forecast
-        else 1
-        if finding.level is Level.WARN
-        else 3
-    )
+    # What has to be done stands first: a person reads the top of a long list.
+    if finding.level is Level.FAIL:
+        return 0
+    if finding.proof or finding.topic in FORECAST:
+        return 2
+    return 1 if finding.level is Level.WARN else 3
 
 
 def show(finding: Diagnostic) -> None:

@@ -34,6 +34,7 @@ def command(session: str, *, follow: bool, since: int, as_json: bool) -> None:
     """Stream the log of SESSION: each thought, call and result once, in order, numbered from 1."""
     project = find_project(Path.cwd())
     over = partial(transcripts_io.over, project, session)
+    # One that has not begun to speak is waited for.
     if transcripts_io.path(project, session) is None and (not follow or over()):
         raise UsageError(
             f"transcript of session {plain(session, 60)} not found on this machine",

@@ -182,6 +182,7 @@ def checks(found: DetectedProject) -> Iterator[Wanted]:
 
 def settings(found: DetectedProject) -> dict[str, object]:
     """Return what loop.toml says otherwise than by default."""
+    # Only what differs: a setting that is spelled out keeps an old default for ever.
     known: dict[str, object] = {}
     if own := detect.own_plan(found.elsewhere):
         known["plan"] = own

@@ -48,6 +48,7 @@ def command(
     project = find_project(Path.cwd())
     moment = collect_io.when(since, datetime.now(UTC)) if since else None
     told = collect_io.report(project, program.name, run, moment, prepare if page else bool)
+    # For people only: scripts get UTC, the same on every machine.
     shown = on_clocks(told, clock.zone())
     if page:
         write_page(project, shown, page)
@@ -80,6 +81,7 @@ def write_page(project: Project, told: Report, page: Path) -> None:
     ]
     asked += [(part.id, part.commit) for part in told.parts if part.id]
     shown = dict((*asked, *((one.id, one.commit) for one in (*told.of("held"), *told.read))))
+    # Nobody reads more differences on a page, and each is a git process.
     known = [*shown.items()][: 2 * html.MOST]
     text = html.page(
         told,

@@ -268,13 +268,12 @@ def ids_of(
     taken: set[str] = set()
     ids = []
     for item, called, part in zip(items, own, parts, strict=True):
-        ids.append(
-            called
-            if called and called not in taken
-            else _free(f"{part}-{called}", seen)
-            if called
-            else _derived_id(dialect, item, seen)
-        )
+        if not called:
+            ids.append(_derived_id(dialect, item, seen))
+        elif called in taken:
+            ids.append(_free(f"{part}-{called}", seen))
+        else:
+            ids.append(called)
         taken.add(called)
     return ids
 

@@ -193,6 +193,7 @@ def read_so(seen: ProjectStatus) -> Iterator[Diagnostic]:
 def budget(seen: ProjectStatus, only: str = "", *, once: bool = False) -> policy.RunLimits:
     """What a run that begins now may use."""
     limits, now = seen.project.config.limits, datetime.now(UTC)
+    # By the clock that the person sees, who wrote "07:00".
     until = next_clock(limits.until, clock.local(now)) if limits.until else None
     day = day_purse(limits, seen.history, now)
     purses = (day,) if day.most else ()
@@ -276,6 +277,7 @@ def briefed(seen: ProjectStatus) -> Iterator[Diagnostic]:
         if sum(map(len, (feature.description, *feature.criteria, *feature.steps)))
         > brief.BUDGET // 3
     )
+    # A template may fail only where there is much to tell.
     for feature in (*runs[:1], *long):
         brief.compose(
             brief.BriefParts(feature=feature, protected=seen.project.protected()),
@@ -434,6 +436,7 @@ def signing(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
 def filtered(repo: Repo, name: str) -> Diagnostic:
     """What becomes of files behind a filter of git's."""
+    # Without it git shows what it keeps: pointers in place of the large files.
     if not filters.is_configured(repo, name):
         says = (
             f"git has no filter {name} here, so files behind it are shown, and land, as git keeps"

@@ -46,6 +46,7 @@ def examine(project: Project, console: Console) -> Iterator[Diagnostic]:
 
 def notified(project: Project) -> Iterator[Diagnostic]:
     """A test through every channel of [notify], with what came of it."""
+    # The channels are commands and addresses: a session could have landed its own.
     authorship_io.require(project)
     told = notifier_io.tested(project)
     if not told:
@@ -119,6 +120,7 @@ def spoken_to(seen: ProjectStatus, pool: Pool, name: str) -> Iterator[Diagnostic
 def counted(seen: ProjectStatus, agent: Agent, end: AgentEnd) -> Iterator[Diagnostic]:
     """Whether a budget of dollars can count what the agent costs."""
     set_ = dollars(seen.project.config.limits)
+    # An answer that never came says nothing of its price.
     if end.end is not End.FINISHED or not set_:
         return
     if end.listed:

@@ -19,6 +19,7 @@ PLACE = re.compile(
 LOGIN = re.compile(r"(://)[^/@\s\"']+@")
 HEADER = re.compile(r"\s*\[+\s*([\w-]+)")
 REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+# What installs the others must not be taken out, though no list names it.
 INSTALLERS = frozenset(("pip", "setuptools", "wheel"))
 
 
@@ -206,6 +207,7 @@ def without_keys(text: str, sections: Sequence[str] = ()) -> str:
         header = HEADER.match(line) if sections else None
         if header:
             shown = header[1] in sections
+        # A login within an address is taken out of it, and is no reason to lose the line.
         if shown and not KEY.search(LOGIN.sub("", line)) and not PLACE.match(line):
             kept.append(without_login(line))
     return "".join(f"{line}\n" for line in kept)
@@ -221,6 +223,7 @@ def requirements(text: str) -> frozenset[str]:
 def go_files(sums: str) -> Iterator[str]:
     """Yield where Go's module cache keeps what a go.sum names, as patterns below it."""
     for words in (line.split() for line in sums.splitlines()):
+        # A line in another form is of a Go that is not known here.
         if len(words) == 3:
             module, version = (escaped(word.removesuffix("/go.mod")) for word in words[:2])
             yield f"cache/download/{module}/@v/{version}.*"
@@ -238,6 +241,7 @@ def cargo_files(lock: str) -> Iterator[str]:
     except tomllib.TOMLDecodeError:
         return
     yield "index/*/config.json"
+    # An agent may have written the file.
     for package in packages if isinstance(packages, list) else ():
         name, version = str(package.get("name", "")), str(package.get("version", ""))
         if "source" in package and name:

@@ -163,13 +163,10 @@ def names_of(host: str) -> tuple[str, ...]:
     turned round; none where it is no loopback."""
     if len(host) == 8:
         number = ".".join(str(byte) for byte in reversed(bytes.fromhex(host)))
-        return (
-            ("127.0.0.1",)
-            if number == "0.0.0.0"  # noqa: S104  # only compared with
-            else (number,)
-            if number.startswith("127.")
-            else ()
-        )
+        # What listens on every address listens on the loopback too.
+        if number == "0.0.0.0":  # noqa: S104  # only compared with
+            return ("127.0.0.1",)
+        return (number,) if number.startswith("127.") else ()
     return {ANY_6: ("127.0.0.1", "[::1]"), ONE_6: ("[::1]",)}.get(host, ())
 
 

@@ -179,6 +179,7 @@ def has_any_word(text: str, words: Sequence[str]) -> bool:
 
 def specific(item: str, words: Words) -> bool:
     """It begins with a thing to do, not with going on, and names where."""
+    # Texts of the record stand in code spans.
     text = item.strip("` ")
     first = re.match(r"[\W_]*(?:then |please |to )?([\w-]+)", text, re.IGNORECASE)
     return (
@@ -194,6 +195,8 @@ def proved(item: str, note: Note) -> bool:
     claim's own words is none."""
     name = CLAIM.match(item)
     return (
+        # Words of a claim may look like a proof: of one with an id only what stands under Evidence
+        # counts.
         any(other.startswith(f"{name[1]}:") for other in note.of("evidence"))
         if name
         else bool(PROOF.search(item))
@@ -211,12 +214,14 @@ def transcripts(note: Note, speakers: Sequence[str]) -> Iterator[str]:
     for text in blocks(note):
         logged = [each for each in text if LOGGED.match(each)]
         talk = [each for each in text if spoken.match(each)]
+        # One quoted sentence is no transcript.
         if len(logged) > MANY or len(talk) > 1:
             yield (logged if len(logged) > MANY else talk)[0]
 
 
 def raw(note: Note) -> Iterator[str]:
     for text in blocks(note):
+        # Lines of a log are a rule of their own: one line breaks one rule.
         rows = [each for each in text if ROWS.match(each) and not LOGGED.match(each)]
         long = [each for each in text if BLOB.search(each) or len(each) > TOO_LONG]
         if long or len(rows) > MANY or len(text) > LONG:

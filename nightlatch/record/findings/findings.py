@@ -213,6 +213,7 @@ def challenge(
 
     Raises FindingError where it comes without evidence.
     """
+    # Against a claim that a run bore out a word alone says nothing.
     if not evidence:
         raise FindingError(
             "a challenge needs evidence",
@@ -363,6 +364,7 @@ def _proof(table: Table) -> Table:
 
 def _moment(text: str | datetime) -> datetime:
     moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
+    # A time by hand without a zone cannot be put in order with the others.
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
