@@ -89,6 +89,7 @@ def module(path: str) -> str:
 
 
 def relative(path: str, folder: str) -> str:
+    """Return how a script in a folder imports a file."""
     found = posixpath.relpath(path, folder or ".")
     return found if found.startswith("../") else f"./{found}"
 

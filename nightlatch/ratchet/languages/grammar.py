@@ -127,15 +127,19 @@ class Parsed:
     breaks: Sequence[int]
 
     def span(self, node: "Node") -> Span:
+        """Return a node as the tokens in it."""
         return bisect_left(self.starts, node.start_byte), bisect_left(self.starts, node.end_byte)
 
     def words(self, start: int, end: int) -> str:
+        """Return the tokens between two of them, with a space between each."""
         return " ".join(token.text for token in self.tokens[start:end])
 
     def word(self, at: int) -> str:
+        """Return the text of a token, "" where there is none."""
         return self.tokens[at].text if 0 <= at < len(self.tokens) else ""
 
     def line(self, at: int) -> int:
+        """Return the line of a token, counted from 1."""
         return bisect_left(self.breaks, self.starts[at]) + 1 if at < len(self.starts) else 1
 
     def parts(self, start: int, end: int) -> list[Span]:
@@ -172,6 +176,7 @@ def languages() -> Mapping[str, Language]:
 
 
 def _language(table: Mapping[str, Any], ranks: Mapping[str, Sequence[str]]) -> Language:
+    """Return a language as its data file says it."""
     return Language(
         name=table["name"],
         title=table["title"],
@@ -189,6 +194,7 @@ def _language(table: Mapping[str, Any], ranks: Mapping[str, Sequence[str]]) -> L
 
 
 def _grammar_from(table: Mapping[str, Any]) -> Grammar:
+    """Return how a language is read, from that table of its data file."""
     return Grammar(
         module=table.get("module", ""),
         function=table.get("function", "language"),
@@ -219,6 +225,7 @@ def _claims(table: Mapping[str, Any], ranks: Mapping[str, Sequence[str]]) -> Cla
 
 
 def _select(data: Mapping[str, Any]) -> Select:
+    """Return the files that select tests, from that table of a data file."""
     names = re.compile(data["names"], re.MULTILINE) if "names" in data else None
     return Select(
         files=tuple(data["files"]), narrows=re.compile(data["narrows"], re.MULTILINE), names=names
@@ -228,6 +235,7 @@ def _select(data: Mapping[str, Any]) -> Select:
 # Asked for every file of a change, and by every layer.
 @cache
 def _by_ending() -> Mapping[str, Language]:
+    """Return the languages by the endings of their files."""
     return {ending: language for language in languages().values() for ending in language.endings}
 
 
@@ -239,6 +247,7 @@ def language_of(path: str) -> Language | None:
 
 @cache
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Return a function that says whether a path fits one of these patterns."""
     return matcher(patterns)
 
 
@@ -266,12 +275,14 @@ def collected(path: str) -> bool:
 # A grammar is a library of its own: each is loaded once a process.
 @cache
 def _grammar(module: str, function: str) -> Any:
+    """Return the grammar that a function of a module gives."""
     core = importlib.import_module("tree_sitter")
     return core.Language(getattr(importlib.import_module(module), function)())
 
 
 @cache
 def _query(language: str, module: str, function: str) -> "Query":
+    """Return what is looked for in trees of a language, made ready for one grammar."""
     core = importlib.import_module("tree_sitter")
     found: Query = core.Query(_grammar(module, function), languages()[language].grammar.query)
     return found
@@ -293,6 +304,7 @@ def _places(language: Language) -> set[tuple[str, str]]:
 
 
 def _entry_point(variant: str) -> tuple[str, str]:
+    """Return the module and the function of `module:function`."""
     module, _, function = variant.partition(":")
     return module, function
 
@@ -346,6 +358,8 @@ def rewritten(text: str, language: Language) -> str:
 
 
 def _filled(found: re.Match[str], shape: str) -> str:
+    """Return what a match is replaced by, filled up to its length; the match itself where that
+    is too long."""
     length = len(found[0].encode("utf-8", "surrogatepass"))
     before, mark, after = found.expand(shape).partition("<fill>")
     free = length - len((before + after).encode("utf-8", "surrogatepass"))

@@ -21,6 +21,7 @@ def sort_key(language: Language) -> tuple[bool, str]:
 
 
 def how(language: Language) -> str:
+    """Return how files of a language are read."""
     return "by declaration" if language.endings else "by file"
 
 
@@ -36,4 +37,5 @@ def patterns(language: Language) -> Iterator[str]:
 
 
 def listed(names: tuple[str, ...]) -> str:
+    """Return names as the page has them."""
     return ", ".join(f"`{name}`" for name in names)

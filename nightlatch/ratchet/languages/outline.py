@@ -130,6 +130,7 @@ def outline(parsed: Parsed) -> Outline:
 def _flow(
     parsed: Parsed, kinds: Mapping[str, Sequence[Nodes]], chains: Mapping[int, Chain]
 ) -> Flow:
+    """Return the branches, loops, tries and returns of a file, and what follows from them."""
     branches = [
         _branch(parsed, nodes, kind) for kind in ("if", "loop") for nodes in kinds.get(kind, ())
     ]
@@ -244,6 +245,7 @@ def _fullness(call: Call) -> tuple[int, bool]:
 
 
 def _call(parsed: Parsed, nodes: Nodes) -> Call:
+    """Return one call: where its callee ends, its arguments, and a block that it is given."""
     start, end = parsed.span(nodes["call"][0])
     args: list[Span] = [parsed.span(node) for node in nodes.get("arg", ())]
     edges = [first for first, _ in args]
@@ -277,6 +279,7 @@ def _infixes(parsed: Parsed, found: Sequence[Nodes]) -> list[tuple[Span, Span, S
 
 
 def _branch(parsed: Parsed, nodes: Nodes, kind: str) -> Branch:
+    """Return one branch or loop; what it depends on ends where its body begins."""
     start, end = parsed.span(nodes[kind][0])
     body = parsed.span(nodes["body"][0]) if nodes.get("body") else (end, end)
     told = parsed.span(nodes["condition"][0]) if nodes.get("condition") else (start + 1, body[0])
@@ -293,6 +296,7 @@ def _branch(parsed: Parsed, nodes: Nodes, kind: str) -> Branch:
 
 
 def _attempts(parsed: Parsed, found: Sequence[Nodes]) -> list[Attempt]:
+    """Return what is tried, each with all of its handlers."""
     tries: dict[Span, tuple[Span, list[Span]]] = {}
     for nodes in found:
         whole = parsed.span(nodes["try"][0])

@@ -193,6 +193,7 @@ def _subject_of_call(func: ast.expr, args: Sequence[ast.expr]) -> tuple[str, int
 
 
 def _rank(op: ast.cmpop, subject: ast.expr, other: ast.expr) -> int:
+    """Return how exactly an operator compares two sides."""
     # `== ANY`, `is True` and `type(x) ==` hold for many a wrong result.
     if isinstance(op, (ast.Eq, ast.Is)):
         vague = (

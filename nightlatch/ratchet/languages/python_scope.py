@@ -71,4 +71,5 @@ def imported(tree: ast.Module) -> dict[str, str]:
 
 
 def constant(node: ast.expr) -> bool | None:
+    """Return whether a constant is true, None for what is no constant."""
     return bool(node.value) if isinstance(node, ast.Constant) else None

@@ -57,6 +57,7 @@ def read(text: str, helpers: Mapping[str, int] | None = None) -> Source:
 
 
 def _read(tree: ast.Module, helpers: Mapping[str, int]) -> Source:
+    """Return the tests of a file and what stands around them."""
     functions = list(_functions(tree.body))
     file = _file_of(tree, functions, helpers)
     tests = [
@@ -168,6 +169,8 @@ def _around(node: ast.AST, tests: set[int]) -> Iterator[str]:
 def _functions(
     body: Iterable[ast.stmt], name: str = "", classes: tuple[ast.ClassDef, ...] = ()
 ) -> Iterator[Found]:
+    """Yield the functions of a file and of its classes by their dotted names, with the classes
+    around them."""
     for node in body:
         if isinstance(node, Function):
             yield f"{name}{node.name}", node, classes
@@ -279,6 +282,7 @@ def _limits_of(node: ast.AST) -> Iterator[tuple[str, float]]:
 
 
 def _number(node: ast.expr) -> float | None:
+    """Return the number that an expression of constants stands for, None where it is none."""
     match node:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return -float(value)

@@ -84,6 +84,7 @@ def _inside(text: Text) -> Text:
 
 
 def _blanked(version: str) -> str:
+    """Return a Rust source file with empty lines in the place of its code."""
     found = RUST_TESTS.search(version)
     return "\n" * version.count("\n", 0, found.start()) + version[found.start() :] if found else ""
 
@@ -118,11 +119,13 @@ def unreadable(old: Source, new: Source) -> bool:
 
 
 def _with(path: str, text: str, source: Source, helpers: Mapping[str, int]) -> Source:
+    """Return a file read once more with the helpers that it imports, if it imports any."""
     known = {name: helpers[name] for name in helpers.keys() & source.imports.keys()}
     return (_tried(path, text, known) or source) if known else source
 
 
 def _tried(path: str, text: str, helpers: Mapping[str, int] | None = None) -> Source | None:
+    """Return the tests of a file, None where it cannot be read."""
     if not helpers:
         return _alone(path, text)
     try:

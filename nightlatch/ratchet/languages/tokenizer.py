@@ -58,6 +58,7 @@ def tokens(text: str, path: str) -> tuple[Token, ...]:
 
 
 def _tokens_and_gaps(text: str, path: str, found: grammar.Language) -> Iterator[Token]:
+    """Yield the leaves of the tree as tokens, with what lies between them."""
     source = text.encode("utf-8", "surrogatepass")
     # `at` counts characters and `before` bytes: the grammar knows bytes, and edits cut the text.
     at, before = 0, 0

@@ -23,6 +23,7 @@ def stands(parsed: Parsed, start: int, end: int) -> dict[str, str]:
 
 
 def _assigned(parsed: Parsed, start: int, end: int) -> Iterator[tuple[str, str]]:
+    """Yield each name that is assigned between two tokens, with its value, "" for a long one."""
     inside = list[str]()
     for at in range(start, end):
         word = parsed.word(at)

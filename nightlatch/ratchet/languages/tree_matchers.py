@@ -252,6 +252,7 @@ def _raised(parsed: Parsed, head: str, args: Sequence[str]) -> tuple[str, str]:
 
 
 def _type(words: str) -> str:
+    """Return a type without the words by which a language names it as a value."""
     return re.sub(r" (?:\. class|:: class|:: class \. java|\. self|\. type)$", "", words).lstrip(
         "\\ "
     )

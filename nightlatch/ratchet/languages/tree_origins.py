@@ -28,6 +28,7 @@ def origins(parsed: Parsed) -> frozenset[tuple[str, str]]:
 
 
 def _named(hit: re.Match[str]) -> Iterator[tuple[str, str]]:
+    """Yield (name, module) of one import."""
     groups = {key.rstrip("23"): value for key, value in hit.groupdict().items() if value}
     if path := groups.get("path"):
         yield from _of_path(SPACED.sub(r"\1", path.strip()))

@@ -410,6 +410,7 @@ def _imports(parsed: Parsed) -> Iterator[tuple[str, str]]:
 
 
 def _module(path: str) -> str:
+    """Return a path of a module with dots, without its ending and what leads up."""
     return re.sub(r"\.[cm]?[jt]sx?$", "", re.sub(r"^(?:\.{1,2}/)+", "", path)).replace("/", ".")
 
 

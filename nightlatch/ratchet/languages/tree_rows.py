@@ -89,6 +89,7 @@ def listed(parsed: Parsed, at: int) -> tuple[str, ...]:
 
 
 def _marked(parsed: Parsed, found: FoundTests) -> tuple[str, ...]:
+    """Return the rows that the marks before a test give: one each, or a list in one."""
     each, table = parsed.language.words.get("row_mark"), parsed.language.words.get("table_mark")
     rows = tuple(note for note in found.declaration.notes if each and each.match(note))
     lists = (hit for note in found.declaration.notes if table and (hit := table.search(note)))
@@ -111,6 +112,7 @@ def _provided(parsed: Parsed, found: FoundTests, every: Sequence[FoundTests]) ->
 
 
 def _table(parsed: Parsed, found: FoundTests) -> tuple[str, ...] | None:
+    """Return the rows of a table in a test that it goes through."""
     for at, hit in parsed.hits("table", found.start, found.end):
         opened = at + hit[0].count(" ")
         if opened in parsed.pairs and (made := _rows(parsed, opened)):

@@ -160,6 +160,7 @@ def _macro_name(args: str) -> str:
 
 
 def not_test(parsed: Parsed, name: str) -> bool:
+    """Is this a name that the runner never takes for a test?"""
     pattern = parsed.language.words.get("no_test")
     return pattern is not None and pattern.fullmatch(name) is not None
 

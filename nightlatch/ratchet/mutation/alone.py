@@ -144,6 +144,8 @@ def module_paths(read: Callable[[str], str | None]) -> list[str]:
 
 
 def _pythonpath(name: str, text: str) -> list[str]:
+    """Return the folders that a setting of pytest names for modules, none where it cannot be
+    read."""
     try:
         if name.endswith(".toml"):
             data = tomllib.loads(text)

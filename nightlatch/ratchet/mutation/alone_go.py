@@ -59,6 +59,7 @@ def folder_of(top: str, package: str) -> str:
 
 
 def _parts(name: str, top: str, folder: str, texts: Mapping[str, str]) -> Iterator[Part]:
+    """Yield the test files of a folder by their package, as plain code with plain names."""
     own = {
         path: text
         for path, text in texts.items()

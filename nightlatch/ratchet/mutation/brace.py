@@ -90,6 +90,7 @@ class Code:
     pairs: Mapping[int, int]
 
     def word(self, i: int) -> str:
+        """Return the text of a token, "" where there is none."""
         return self.found[i].text if 0 <= i < len(self.found) else ""
 
     def until(self, i: int, ends: str) -> int:
@@ -121,9 +122,11 @@ class Code:
         return "\n" in self.text[self.end(i - 1) : self.found[i].at] and not joined and not open_end
 
     def end(self, i: int) -> int:
+        """Return the offset behind a token."""
         return self.found[i].at + len(self.found[i].text)
 
     def begins(self, i: int) -> bool:
+        """Does a statement begin with this token?"""
         return i == 0 or self.word(i - 1) in {";", "{", "}"} or self.new_line(i)
 
 
@@ -257,6 +260,7 @@ def _thrown(c: Code, i: int, end: int) -> Iterator[Fault]:
 
 
 def _condition(c: Code, i: int, token: Token) -> Iterator[Fault]:
+    """Yield a condition that is fixed, or turned round."""
     first, last = (
         (i + 2, c.pairs.get(i + 1, i + 2)) if c.lang == "js" else (i + 1, c.until(i + 1, "{"))
     )
@@ -275,6 +279,7 @@ def _condition(c: Code, i: int, token: Token) -> Iterator[Fault]:
 
 
 def _returned(c: Code, i: int, at: int, last: int) -> Iterator[Fault]:
+    """Yield other results of a return; in Go of the types that its function declares."""
     end = c.end(last - 1)
     if c.lang == "js":
         yield at, end, "undefined", "return value became undefined"

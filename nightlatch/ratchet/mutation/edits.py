@@ -68,11 +68,13 @@ class Python:
         return self.starts[line - 1] + len(before.decode("utf-8", "replace"))
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword) -> tuple[int, int]:
+        """Return the offsets of a node: its first character and the one behind its last."""
         return self.offset(node.lineno, node.col_offset), self.offset(
             node.end_lineno or 0, node.end_col_offset or 0
         )
 
     def of(self, node: ast.expr | ast.stmt) -> str:
+        """Return the text of a node."""
         at, end = self.span(node)
         return self.text[at:end]
 

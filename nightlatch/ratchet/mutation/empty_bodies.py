@@ -36,6 +36,7 @@ def empty_body(path: str, function: "Node", text: str) -> str:
 
 
 def _text_of(node: "Node | None") -> str:
+    """Return the text of a node, "" for none."""
     return (node.text or b"").decode("utf-8", "replace").strip() if node is not None else ""
 
 
@@ -52,6 +53,7 @@ def _go(result: "Node | None") -> str:
 
 
 def _rust(kind: str, text: str) -> str:
+    """Return a body with the default of its type, "" where the type may have none."""
     if not kind:
         return "{ }"
     result = RUST_RESULT.fullmatch(kind)
@@ -75,6 +77,7 @@ def _first(kinds: str) -> str:
 
 
 def _java(kind: str) -> str:
+    """Return a body with nothing, zero or null, as the type wants it."""
     if kind in ("", "void"):
         return "{ }" if kind else ""
     value = "0" if kind in JAVA_NUMBERS else "false" if kind == "boolean" else "null"

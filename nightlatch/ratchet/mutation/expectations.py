@@ -72,6 +72,7 @@ def _kept(text: str) -> str:
 
 
 def _python(text: str) -> Iterator[Edit]:
+    """Yield another literal for each on an expected side."""
     source = Python(text)
     for node in ast.walk(source.tree) if source.tree else ():
         for side in _sides(node):
@@ -145,6 +146,7 @@ def _cells_of_row(row: ast.expr) -> list[ast.expr]:
 
 
 def _literals(side: ast.expr) -> Iterator[ast.Constant]:
+    """Yield the literals in an expression, those in an f-string or an index aside."""
     ahead: list[ast.AST] = [side]
     while ahead:
         node = ahead.pop()
@@ -155,6 +157,7 @@ def _literals(side: ast.expr) -> Iterator[ast.Constant]:
 
 
 def _other(literal: ast.Constant, text: str) -> str:
+    """Return another literal of the same type."""
     match literal.value:
         case None:
             return "..."

@@ -90,12 +90,14 @@ def _index(paths: Iterable[str]) -> Mapping[str, list[str]]:
 
 
 def _ending(index: Mapping[str, list[str]], end: str) -> Iterator[str]:
+    """Yield the files whose path ends so."""
     yield from (
         path for path in index.get(basename(end), ()) if path == end or path.endswith(f"/{end}")
     )
 
 
 def _above(path: str) -> Iterator[str]:
+    """Yield the folder of a file and all above it, the project's own last."""
     folder = dirname(path)
     while folder:
         yield folder
@@ -104,6 +106,7 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _python(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
+    """Yield the modules that a Python file imports; of a name in a package first its own module."""
     for node in ast.walk(python(text) or ast.Module(body=[], type_ignores=[])):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -127,6 +130,7 @@ def _module(name: str, index: Mapping[str, list[str]]) -> Iterator[str]:
 
 
 def _js(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
+    """Yield the files that a script imports; one that names no ending may have any."""
     for name in JS_NAMED.findall(text):
         near = name.startswith(".")
         whole = normpath(join(dirname(path), name)) if near else name.lstrip("@~#/")
@@ -191,6 +195,7 @@ def _nearest(tests: Iterable[str], sources: list[str]) -> list[str]:
     folders = [set(_above(path)) for path in tests]
 
     def distance(path: str) -> tuple[int, int, str]:
+        """Return how far a source is from the tests, the nearest first."""
         return (
             -max((len(set(_above(path)) & above) for above in folders), default=0),
             path.count("/"),

@@ -128,6 +128,7 @@ def _in_texts(text: str) -> bytearray:
 
 
 def _entries(text: str, spans: Iterable[tuple[int, int]]) -> list[TableEntry]:
+    """Return the first entries with at least two values among these pieces."""
     pieces = (
         (start, _values(text[start:end])) for start, end in spans if end - start <= LONGEST_ENTRY
     )
@@ -154,6 +155,7 @@ def _values(text: str) -> tuple[str, ...]:
 
 
 def _plain(number: str) -> str:
+    """Return one form for a number."""
     bare = number.replace("_", "")
     return bare.rstrip("0").rstrip(".") if "." in bare else bare
 
@@ -194,6 +196,7 @@ def _script_values(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def _asked(test: Test) -> Iterator[tuple[str, ...]]:
+    """Yield the values of each exact assertion of a test, alone and with each of its rows."""
     for a in test.assertions:
         if a.rank == EXACT and a.weight:
             values = _values(inlined(a.text, test))

@@ -55,12 +55,14 @@ def mutants(
 
 
 def _edits(path: str, text: str) -> Iterator[Edit]:
+    """Return all faults of a file, none where its language is not known."""
     if path.endswith(".py"):
         return python.edits(text)
     return brace.edits(text, path) if language(path) else iter(())
 
 
 def _mixed(close: Iterator[Named], far: Iterator[Named]) -> Iterator[Named]:
+    """Yield three faults from near the change, and then one from elsewhere."""
     # Mostly near the change, and always some elsewhere: what a test reaches is not known for sure.
     while row := [*islice(close, 3), *islice(far, 1)]:
         yield from row
@@ -87,4 +89,5 @@ def _spread(edits: Iterable[Edit], seed: str) -> Iterator[Named]:
 
 
 def _rank(seed: str, name: str) -> str:
+    """Return where a seed puts a name in order."""
     return sha256(f"{seed}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -97,6 +97,7 @@ def _is_named(key: str, tests: str) -> bool:
 
 
 def _keys(line: str) -> Iterator[str]:
+    """Yield the literals on a line that are keys of a table, cases, or compared with."""
     for found in KEYS.finditer(line):
         for part in PART.finditer(next(group for group in found.groups() if group)):
             yield part[0]

@@ -74,6 +74,8 @@ def edits(text: str) -> Iterator[Edit]:
 
 
 def _below(node: ast.AST, place: str) -> Iterator[tuple[ast.AST, str]]:
+    """Yield the parts of a node in which a fault may be put, with the function that they stand
+    in."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         place = f"{place}.{node.name}" if place else node.name
     for name, value in ast.iter_fields(node):
@@ -83,6 +85,7 @@ def _below(node: ast.AST, place: str) -> Iterator[tuple[ast.AST, str]]:
 
 
 def _left_alone(node: ast.AST) -> bool:
+    """Does a fault in this node say nothing of the tests, because nothing of it is run by them?"""
     match node:
         case ast.JoinedStr() | ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
             return True
@@ -140,16 +143,19 @@ def _swap(source: Python, left: ast.AST, op: ast.AST, right: ast.AST) -> Iterato
 
 
 def _located(node: Any) -> ast.expr:
+    """Return an operand as the expression that it is."""
     return node  # type: ignore[no-any-return]  # operands are expressions, as the grammar has it
 
 
 def _text(node: ast.AST) -> bool:
+    """Is this a text, of which nothing can be subtracted?"""
     return isinstance(node, ast.JoinedStr) or (
         isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
     )
 
 
 def _constant(source: Python, node: ast.Constant) -> Iterator[Change]:
+    """Yield another value of the same type, and the empty one of a text."""
     match node.value:
         case bool():
             yield node, str(not node.value), ""
@@ -169,6 +175,7 @@ def _constant(source: Python, node: ast.Constant) -> Iterator[Change]:
 
 
 def _returned(source: Python, value: ast.expr) -> Iterator[Change]:
+    """Yield no result, and one that is off by a thousandth."""
     if not (isinstance(value, ast.Constant) and value.value is None):
         yield value, "None", "return value became None"
     if not isinstance(value, UNLIKE_NUMBERS):
@@ -176,6 +183,7 @@ def _returned(source: Python, value: ast.expr) -> Iterator[Change]:
 
 
 def _raised(source: Python, node: ast.Raise, exc: ast.expr) -> Iterator[Change]:
+    """Yield an error that is not raised, and one of another type."""
     yield node, "pass", f"{source.of(node)[:60]} dropped"
     named = exc.func if isinstance(exc, ast.Call) and not exc.keywords else exc
     if isinstance(named, ast.Name) and (named is not exc or named.id[:1].isupper()):

@@ -86,6 +86,7 @@ class _Body:
 
 
 def _bodies(path: str, text: str, language: grammar.Language) -> list[_Body]:
+    """Return the body of every function that has one."""
     found = []
     for captures in grammar.parse(path, text, language).finds if text else ():
         if "function" in captures and captures.get("name") and captures.get("body"):
@@ -119,4 +120,5 @@ def _functions(tree: ast.AST | None) -> dict[str, ast.FunctionDef | ast.AsyncFun
 
 
 def _is_text(node: ast.stmt) -> bool:
+    """Is this a statement that is only a text, such as a docstring?"""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

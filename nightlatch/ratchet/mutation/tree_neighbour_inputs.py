@@ -135,6 +135,7 @@ def _calls_beside(call: "Node", expected: "Node", written: str, text: str) -> li
 
 
 def _probe(language: str, text: str, name: str, own: str, calls: Sequence[str]) -> str:
+    """Return one probe: a test that tries these calls."""
     if language == "go":
         tried = ", ".join(f"func() []any {{ return pack{name}({call}) }}" for call in calls)
         return GO_PROBE.format(own=own, name=name, calls=tried)
@@ -144,6 +145,7 @@ def _probe(language: str, text: str, name: str, own: str, calls: Sequence[str]) 
 
 
 def _with_script(language: str, text: str, name: str, made: Sequence[str]) -> str:
+    """Return a test file with its probes and what they call."""
     if language != "go":
         return "".join((text, SCRIPT.format(name=name), *made))
     head = re.search(r"^package \w+[^\n]*\n", text, re.MULTILINE)
@@ -238,6 +240,7 @@ def _expected(inner: Sequence["Node"], given: Sequence["Node"]) -> Iterator[tupl
 
 
 def _arguments(call: "Node") -> list["Node"]:
+    """Return the arguments of a call, without comments."""
     found = call.child_by_field_name("arguments")
     return (
         [child for child in found.named_children if "comment" not in child.type]
@@ -256,6 +259,7 @@ def _is_plain(node: "Node") -> bool:
 
 
 def _in_text(leaf: "Node") -> bool:
+    """Is this a part of a text?"""
     above = leaf.parent
     return above is not None and above.type in TEXTS
 
@@ -265,17 +269,20 @@ def _is_leaf(node: "Node") -> bool:
 
 
 def _literals(nodes: Sequence["Node"]) -> list["Node"]:
+    """Return the numbers and texts below these nodes, in their order."""
     kinds = NUMBERS | TEXTS
     found = [one for node in nodes for one in _walk(node) if one.type in kinds]
     return sorted(found, key=lambda one: one.start_byte)
 
 
 def _between(node: "Node") -> str:
+    """Return the operator of an expression."""
     operator = node.child_by_field_name("operator")
     return _text(operator) if operator is not None else ""
 
 
 def _walk(node: "Node", only: Callable[["Node"], bool] = lambda _node: True) -> Iterator["Node"]:
+    """Yield a node and all below it."""
     waiting = [node]
     while waiting:
         here = waiting.pop()
@@ -285,4 +292,5 @@ def _walk(node: "Node", only: Callable[["Node"], bool] = lambda _node: True) -> 
 
 
 def _text(node: "Node") -> str:
+    """Return the text of a node."""
     return (node.text or b"").decode("utf-8", "replace")

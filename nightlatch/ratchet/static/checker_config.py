@@ -94,6 +94,7 @@ def _folder(tool: Tool, folder: str, configs: Sequence[Text]) -> Iterator[Findin
 
 
 def _is_above(folder: str, other: str) -> bool:
+    """Does one folder hold another one?"""
     return folder != other and f"{other}/".startswith(f"{folder}/" if folder else "")
 
 
@@ -123,6 +124,7 @@ def _effective(tool: Tool, here: Sequence[Text], *, old: bool) -> tuple[Flat | N
 
 
 def _settings(source: Source, path: str, version: str | None) -> Flat | None:
+    """Return the settings in one version of a file, None where it is none of this source."""
     return (
         None
         if version is None or not named(path, [source.name])
@@ -185,18 +187,21 @@ def _warnings(old: Any, new: Any) -> bool:
 
 
 def _list(value: Any) -> list[str]:
+    """Return a setting of several lines as its lines."""
     return (
         [str(part) for part in value] if isinstance(value, list) else str(value or "").splitlines()
     )
 
 
 def _set(value: Any) -> set[str]:
+    """Return the parts of a list, however it is written."""
     if isinstance(value, list):
         return {str(part) for part in value}
     return set(filter(None, re.split(r"[,\s]+", str(value)))) if value is not None else set()
 
 
 def _truth(value: Any) -> float:
+    """Return 1 for on, 0 for off, and a half for what is not said."""
     # A tool's default is not known: between on and off it makes taking out the one, and putting in
     # the other, a loosening.
     if value is None:
@@ -205,6 +210,7 @@ def _truth(value: Any) -> float:
 
 
 def _level(value: Any, levels: dict[str, Any]) -> float:
+    """Return how serious a rule is taken, however its level is written."""
     first = (
         value[0]
         if isinstance(value, list) and value
@@ -216,10 +222,12 @@ def _level(value: Any, levels: dict[str, Any]) -> float:
 
 
 def _options(value: Any) -> str:
+    """Return what a rule is given beside its level."""
     return str(value[1:]) if isinstance(value, list) else ""
 
 
 def _plain(value: Any) -> Any:
+    """Return one form for values that mean the same."""
     if isinstance(value, list) and all(isinstance(part, str | int) for part in value):
         return frozenset(map(str, value))
     return (
@@ -321,6 +329,7 @@ def _tries(text: Text, known: Checkers) -> Iterator[Finding]:
 
 
 def _without(numbers: Iterable[int], others: Iterable[int]) -> list[int]:
+    """Return the first numbers without the others, each taken out as often as it is there."""
     left = list(others)
     return [number for number in numbers if number not in left or left.remove(number)]  # type: ignore[func-returns-value]  # None: one is used up
 
@@ -350,6 +359,7 @@ def _may_end_otherwise(was: str, now: str) -> bool:
 
 
 def _shown(value: Any) -> str:
+    """Return a value for a detail."""
     return (
         "nothing"
         if value is None
@@ -369,5 +379,6 @@ def _line(text: str | None, key: str) -> str:
 
 
 def _at(text: str | None, pattern: re.Pattern[str]) -> str:
+    """Return the line on which a pattern is found first, for a detail."""
     found = pattern.search(text or "")
     return f" (line {(text or '').count(chr(10), 0, found.start()) + 1})" if found else ""

@@ -127,6 +127,7 @@ def parse(text: str) -> Checkers:
 
 
 def _tool(data: Mapping[str, Any]) -> Tool:
+    """Return one tool from its table."""
     return Tool(
         name=data["name"],
         programs=tuple(data.get("programs", ())),
@@ -145,6 +146,7 @@ def _tool(data: Mapping[str, Any]) -> Tool:
 
 
 def _patterns(texts: Sequence[str]) -> tuple[re.Pattern[str], ...]:
+    """Return patterns that look at each line of a text."""
     return tuple(re.compile(text, re.MULTILINE) for text in texts)
 
 
@@ -175,6 +177,7 @@ def in_force(
 
 
 def starts(tool: Tool, starters: str) -> bool:
+    """Does what starts checks name this tool?"""
     return any(
         re.search(rf"(?<![\w-]){re.escape(program)}(?![\w-])", starters)
         for program in tool.programs

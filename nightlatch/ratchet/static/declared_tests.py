@@ -295,6 +295,7 @@ def taken(path: str, old: Sources) -> bool:
 
 
 def shown(place: Place) -> str:
+    """Return a test as an id has it."""
     path, name = place
     return f"{path}::{name}" if name else path
 

@@ -96,6 +96,7 @@ def _node_packages(data: Any) -> Iterator[tuple[str, str]]:
 
 
 def _specs(lines: Iterable[object]) -> Iterator[tuple[str, str]]:
+    """Yield (name, version) of lines such as `shop>=1.2`."""
     for line in lines:
         if found := NAME.match(str(line)):
             yield found[1].lower(), str(line)[found.end() :].partition("#")[0].strip()

@@ -55,6 +55,7 @@ def static_reasons(
 def _findings(
     texts: Sequence[Text], names: Sequence[str], runner: str
 ) -> Iterator[tuple[str, str]]:
+    """Yield (rule, detail) of all that is asked of changed texts alone."""
     for text in texts:
         yield from brought_in(text, runner)
         yield from steering(text)

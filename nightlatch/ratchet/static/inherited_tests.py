@@ -66,6 +66,7 @@ def classes(texts: Iterable[tuple[str, str | None]]) -> Iterator[tuple[Place, as
 
 
 def bases(node: ast.ClassDef) -> tuple[str, ...]:
+    """Return the names of the classes that a class inherits from, without their modules."""
     return tuple(ast.unparse(base).rpartition(".")[2] for base in node.bases)
 
 

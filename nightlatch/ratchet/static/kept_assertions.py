@@ -403,6 +403,7 @@ def _defined(name: str, text: str) -> int:
 
 
 def _shortened(text: str) -> str:
+    """Return an assertion for a detail."""
     return re.sub(r" ?([.(),]) ?", r"\1", " ".join(text.split()))[:80]
 
 
@@ -457,14 +458,17 @@ def _has(values: Counter[str], form: str, one: _MadeClaim) -> bool:
 
 
 def _literals(text: str) -> list[str]:
+    """Return the numbers and texts of an expression, the numbers in one form."""
     return LITERAL.findall(NUMBER.sub(lambda found: _plain_number(found[0]), text))
 
 
 def _values(test: Test) -> frozenset[str]:
+    """Return the values of a test, of its rows, and of what its names stand for."""
     return frozenset(_literals("\n".join((test.text, *(test.rows or ()), *test.stands.values()))))
 
 
 def _bare(value: str) -> str:
+    """Return a value without quotes, or a number in one form."""
     return _plain_number(value) if value[:1].isdigit() else value.strip("\"'`")
 
 
@@ -478,6 +482,7 @@ def _asked(test: Test) -> frozenset[str]:
 
 
 def _tolerances(test: Test) -> Counter[str]:
+    """Return the numbers that say how near is near enough."""
     return Counter(
         _plain_number(f"{abs(number):.{PLACES}f}")
         for numbers in test.limits.values()

@@ -73,6 +73,7 @@ def word_for_word(gone: Mapping[str, str], texts: Sequence[Text]) -> frozenset[s
 
 
 def _alike(test: Test) -> Test:
+    """Return a test without its name, its title and its place."""
     return replace(test, name="", line=0, text=TITLE.sub("", test.text))
 
 
@@ -188,6 +189,7 @@ def by_last_name(tests: Mapping[Place, Test]) -> dict[str, dict[Place, Test]]:
 
 
 def _last_name(place: Place) -> str:
+    """Return the name of a test without its groups."""
     return place[1].rpartition("::")[2]
 
 
@@ -216,6 +218,7 @@ def _twin(place: Place, test: Test, kept: Mapping[Place, Test]) -> tuple[Place, 
 def _successor(
     place: Place, test: Test, fresh: Mapping[Place, Test], units: Units
 ) -> tuple[Place, ...]:
+    """Return the tests that look at the same unit and say the same, wherever they are."""
     # What looks at another unit, or at the same names of another module, is another test, however
     # alike it reads.
     near = {p: t for p, t in fresh.items() if units.near(place, test, p[0])}
@@ -272,6 +275,7 @@ def _far(place: Place, test: Test, there: Place, other: Test) -> tuple[bool, boo
 
 
 def likeness(one: Test, other: Test) -> float:
+    """Return how alike two tests read, 0 where they are far from it."""
     matcher = SequenceMatcher(
         None, WORD.findall(one.text), WORD.findall(other.text), autojunk=False
     )
@@ -279,10 +283,12 @@ def likeness(one: Test, other: Test) -> float:
 
 
 def similar(one: Test, other: Test) -> bool:
+    """Do two tests read much the same?"""
     return likeness(one, other) >= ALIKE
 
 
 def reached(test: Test) -> int:
+    """Return how often a test asserts something of the unit."""
     return sum(a.weight for a in test.assertions if not is_made_up(a, test))
 
 
@@ -352,6 +358,7 @@ class _Asserted:
 
 
 def text_with_rows(test: Test) -> str:
+    """Return a test's text with its rows."""
     return "\n".join((test.text, *(test.rows or ())))
 
 

@@ -276,6 +276,7 @@ def _ini_settings(name: str, text: str) -> Settings | None:
 
 
 def _as_words(value: object) -> tuple[str, ...]:
+    """Return a setting as its words."""
     if isinstance(value, list):
         return tuple(map(str, value))
     text = str(value)
@@ -286,6 +287,7 @@ def _as_words(value: object) -> tuple[str, ...]:
 
 
 def _words(value: Sequence[str] | None) -> str:
+    """Return a setting for a detail."""
     return "nothing" if value is None else " ".join(value)[:120] or "empty"
 
 
@@ -396,6 +398,7 @@ def _is_first_or_longer(name: str, was: str, now: str) -> bool:
 
 
 def _flat(table: Mapping[str, object]) -> Settings:
+    """Return the keys of a table that select tests."""
     return {key: _as_words(value) for key, value in table.items() if key in JS_KEYS}
 
 
@@ -421,6 +424,7 @@ def _targets(value: object) -> list[Mapping[str, object]]:
 
 
 def _tags(text: str) -> set[str]:
+    """Return the lines before a Go package that say when the file is built."""
     return set(re.findall(r"(?m)^//\s*(?:go:build|\+build)\s.*$", text.partition("\npackage ")[0]))
 
 
@@ -437,6 +441,7 @@ def _lowered(old: str, new: str) -> str:
 
 
 def _toml(text: str) -> dict[str, object]:
+    """Return a TOML file, empty where it cannot be read."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -444,6 +449,7 @@ def _toml(text: str) -> dict[str, object]:
 
 
 def _json(text: str) -> dict[str, object]:
+    """Return a JSON file, empty where it cannot be read."""
     try:
         data = json.loads(text or "{}")
     except (ValueError, RecursionError):
@@ -452,6 +458,7 @@ def _json(text: str) -> dict[str, object]:
 
 
 def _table(data: Mapping[str, object], key: str) -> Mapping[str, object]:
+    """Return a table in another one, empty where there is none."""
     found = data.get(key)
     return found if isinstance(found, dict) else {}
 

@@ -53,6 +53,8 @@ def steering(text: Text) -> Iterator[Finding]:
 
 
 def _python(path: str, old: ast.Module, new: ast.Module, *, conftest: bool) -> Iterator[Finding]:
+    """Yield the hooks that a file adds or changes, and in what every test loads what runs at
+    once."""
     before = _steered(old, conftest=conftest)
     for (rule, name), (line, what) in _steered(new, conftest=conftest).items():
         if before.get((rule, name), (0, ""))[1] != what:
@@ -113,6 +115,7 @@ def _assigned(node: ast.stmt) -> set[str]:
 
 
 def _hook(node: Function) -> bool:
+    """Is this a function that pytest or unittest calls by itself?"""
     marks = " ".join(map(ast.unparse, node.decorator_list))
     return (
         "hookimpl" in marks
@@ -179,6 +182,7 @@ def _imports_what_may_be_missing(node: ast.stmt) -> bool:
 
 
 def _inside(node: ast.Try) -> list[ast.stmt]:
+    """Return all statements in a try."""
     return [
         *node.body,
         *node.orelse,
@@ -188,6 +192,7 @@ def _inside(node: ast.Try) -> list[ast.stmt]:
 
 
 def _go(text: Text) -> Iterator[Finding]:
+    """Yield what Go runs before tests and that is new or another."""
     old, new = _go_functions(text.old or ""), _go_functions(text.new or "")
     for name, body in new.items():
         # A TestMain that never runs the tests, or ends with success, passes all of them.

@@ -325,4 +325,5 @@ def _outside_blocks(words: Sequence[Token]) -> str:
 
 
 def _where(lines: list[tuple[int, str]], words: str) -> int:
+    """Return the line on which words stand first."""
     return next((number for number, line in lines if words in line), 1)

@@ -82,6 +82,7 @@ def sides(texts: Iterable[Text]) -> Sides:
 
 
 def _words(text: str | None) -> frozenset[str] | None:
+    """Return the names that a file uses, those that it only passes on aside."""
     return None if text is None else frozenset(WORD.findall(PASSED_ON.sub(" ", text)))
 
 
@@ -181,6 +182,7 @@ class Units:
         return not (lost and more) and self._is_in_package(path, there, one, other)
 
     def _is_in_package(self, path: str, there: str, one: Source, other: Source) -> bool:
+        """Does another file lie in the package that this one tests, or where that has moved?"""
         if not one.package:
             return True
         inner = path.endswith(".go") and not one.package.endswith("_test")
@@ -197,6 +199,7 @@ class Units:
     def _is_same(
         self, module: str, path: str, found: str, there: str, names: Collection[str]
     ) -> bool:
+        """Do two files name the same module, or one that has moved to where the other looks?"""
         (one, symbol), (other, again) = (
             _resolved(*pair) for pair in ((path, module), (there, found))
         )
@@ -240,6 +243,7 @@ def _is_of(module: str, path: str) -> bool:
 
 
 def _is_relative(module: str) -> bool:
+    """Does a file name a module by where it lies?"""
     return module.startswith((".", "@/", "~", "#"))
 
 

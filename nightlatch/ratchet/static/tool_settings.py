@@ -79,6 +79,7 @@ def _below(data: object, table: str) -> Flat | None:
 def _tables(
     data: Mapping[str, Any], depth: int, above: str = ""
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the tables of a file by their dotted names, down to this depth."""
     for name, value in data.items():
         if isinstance(value, list) and depth == 1:
             yield f"{above}{name}", {"patterns": value}
@@ -116,6 +117,7 @@ def _purpose(part: Mapping[str, Any]) -> str:
 
 
 def _ini(text: str, table: str) -> Flat | None:
+    """Return the settings of an INI file, None where it has no such section."""
     parser = RawConfigParser(strict=False, allow_no_value=True)
     # Some of these files have no header at all.
     headed = text if re.search(r"^\s*\[", text, re.MULTILINE) else f"[top]\n{text}"
@@ -140,6 +142,7 @@ def _prefix(section: str, table: str) -> str:
 
 
 def _yaml(text: str) -> object:
+    """Return what a YAML file holds. Raises UnreadableError."""
     import yaml
 
     # a few lines of aliases can stand for more than any memory holds

@@ -186,6 +186,7 @@ def _made_up(old: Test, new: Sequence[Test]) -> Iterator[Finding]:
 def _mocked(
     old: Test, marks: Counter[tuple[str, str]], replaced: frozenset[str]
 ) -> Iterator[Finding]:
+    """Yield the names of what a test asserts that a stand-in has taken the place of."""
     asserted = {
         found[1].rpartition(".")[2].strip()
         for a in old.assertions
@@ -216,6 +217,7 @@ def replaced(old: Source, new: Source | None, texts: Sequence[Text]) -> frozense
 
 
 def _from(source: str, files: set[str]) -> bool:
+    """Does a name come from one of these files?"""
     module = source.rpartition(".")[0].strip(".")
     return bool(module) and any(file == module or file.endswith(f".{module}") for file in files)
 
