@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 
 from nightlatch.agents.usage_announcements import last_words
 from nightlatch.agents.usage_limits import FULL, TAIL, from_epoch, reset_time, sort_of
-from nightlatch.model.models import AgentEnd, End, Event, Kind, Usage
+from nightlatch.model.models import AgentEnd, End, Event, Kind, Usage, UsageWindow
 
 SORTS = {
     "turns": End.TURNS,
@@ -201,12 +201,9 @@ def ended(
         end=end,
         says=says,
         usage=summary.usage,
-        resets_at=resets,
-        full_until=full,
-        listed=summary.plan,
+        window=UsageWindow(resets_at=resets, full_until=full, listed=summary.plan),
         question=question,
         seconds=seconds,
-        turns=summary.turns,
         todo=summary.todo,
         model=summary.model,
         wonders=wondered(summary) if end is End.FINISHED else "",

@@ -42,7 +42,7 @@ def command(rev: str | None, name: str, as_json: bool) -> int:
     # Without a feature there is nothing that could be proved, only something that must not break.
     proved = None if feature is NAMELESS else verdict.proved
     if as_json:
-        subject_of = {"feature": feature.id or None, "base": base, "judge": verdict.judge}
+        subject_of = {"feature": feature.id or None, "base": base, "judge": verdict.ran.judge}
         click.echo(
             json.dumps(
                 {

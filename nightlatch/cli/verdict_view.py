@@ -21,7 +21,7 @@ def to_json(verdict: Verdict, proved: bool | None) -> dict[str, object]:
         {"rule": r.rule, "says": r.says, "detail": list(r.detail), "verdict": r.ruling.value}
         for r in verdict.reasons
     ]
-    runs = {"checks": verdict.checks, "tests": verdict.tests, "verify": verdict.verify}
+    runs = {"checks": verdict.ran.checks, "tests": verdict.ran.tests, "verify": verdict.ran.verify}
     return {
         "verdict": word(verdict),
         "safe": verdict.safe,
@@ -67,7 +67,7 @@ def shown(verdict: Verdict, proved: bool | None) -> Iterator[str]:
 def head(verdict: Verdict, proved: bool | None) -> str:
     return (
         f"{word(verdict)}: {'safe' if verdict.safe else 'not safe'}, {ANSWERS[proved]}; tests"
-        f" {verdict.tests or 'not run'}"
+        f" {verdict.ran.tests or 'not run'}"
     )
 
 

@@ -25,6 +25,7 @@ from nightlatch.model.models import (
     Ruling,
     SessionEnded,
     Verdict,
+    WorkDone,
 )
 from nightlatch.plan import file
 from nightlatch.project.project import Project
@@ -285,12 +286,9 @@ def land(
     candidate = notes_io.with_chances(context, candidate, verdict, started.id)
     ended = outcome.ended(started.id, started.feature, verdict, end, candidate.found)
     ended = phases_io.phase_record(context, started, candidate, verdict, ended)
-    ended = replace(
-        ended,
-        done=outcome.done(
-            started.feature, verdict, collect_io.size(context.project, tip, candidate.tree)
-        ),
-    )
+    size = collect_io.size(context.project, tip, candidate.tree)
+    landed = WorkDone(landed=outcome.done(started.feature, verdict, size))
+    ended = replace(ended, work=landed)
     flag = (started.feature.id, True) if verdict.outcome is Outcome.LANDED else None
     past = context.history(tip).of(started.feature)
     lines = (
@@ -320,7 +318,7 @@ def land(
     if not publish(context, commit, tip):
         return None
     repo.delete_ref(repo.work_ref(started.feature.id))
-    return replace(ended, commit=commit)
+    return replace(ended, work=replace(ended.work, commit=commit))
 
 
 def carry(
@@ -344,7 +342,8 @@ def carry(
                 tree, [candidate.base], f"work on {started.feature.id} carried from {started.id}"
             ),
         )
-        ended = replace(ended, carried=collect_io.size(context.project, candidate.base, tree))
+        size = collect_io.size(context.project, candidate.base, tree)
+        ended = replace(ended, work=WorkDone(carried=size))
     past = context.history(context.tip()).of(started.feature)
     lines = (
         entry_of(ended, context.now(), past.attempts + 1, past.tried),
@@ -356,7 +355,7 @@ def carry(
             context.project, started.id, started.feature, candidate.base, candidate.tree, verdict
         )
     commit = write_down(context, lines, outcome.progress_subject(ended), files=files)
-    return replace(ended, commit=commit)
+    return replace(ended, work=replace(ended.work, commit=commit))
 
 
 def land_held(context: RunContext, feature: Feature, session: str, said: Entry) -> str:

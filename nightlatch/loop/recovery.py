@@ -10,7 +10,7 @@ from nightlatch.journal.events import InFlight
 from nightlatch.landing import decisions_io
 from nightlatch.landing.landing import commit_plan_edits, finish_publishing, write_down
 from nightlatch.loop import reverify
-from nightlatch.model.models import LANDS, AgentEnd, End, Outcome, SessionEnded, Usage
+from nightlatch.model.models import LANDS, AgentEnd, End, Outcome, SessionEnded, Usage, UsageWindow
 from nightlatch.record.findings.notes import CheckedNote
 from nightlatch.record.progress import in_words, rule_of
 from nightlatch.run import notes_io, phases_io
@@ -164,7 +164,7 @@ def how_it_ended(context: RunContext) -> AgentEnd:
         says=str(told["says"]),
         question=str(told["question"]),
         usage=Usage(**tokens, usd=None if usd is None else float(str(usd))),
-        listed=told.get("listed") is True,
+        window=UsageWindow(listed=told.get("listed") is True),
         seconds=float(str(told["seconds"])),
         todo=tuple((str(words), bool(done)) for words, done in list_of(told.get("todo"))),
     )
@@ -201,5 +201,5 @@ def record(context: RunContext, ended: SessionEnded) -> None:
 def landed_as(ended: SessionEnded) -> dict[str, str]:
     """Return what the person's command after a landing is told of it."""
     told = {"SESSION": ended.session, "FEATURE": ended.feature.id, "TITLE": ended.feature.title}
-    told |= {"COMMIT": ended.commit, "OUTCOME": str(ended.outcome)}
+    told |= {"COMMIT": ended.work.commit, "OUTCOME": str(ended.outcome)}
     return {f"NIGHTLATCH_{name}": text.replace("\0", "") for name, text in told.items()}

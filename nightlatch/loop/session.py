@@ -373,7 +373,9 @@ def took(context: RunContext, started: Started, ran: registry_io.AgentRun) -> Ag
         "seconds": end.seconds,
         "todo": end.todo,
     }
-    context.journal.write("agent.ended", **told, model=line(end.model, 80), listed=end.listed)
+    context.journal.write(
+        "agent.ended", **told, model=line(end.model, 80), listed=end.window.listed
+    )
     return end
 
 

@@ -188,6 +188,16 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RanChecks:
+    """What each kind of proof came to, in a few words; "" where it did not run."""
+
+    checks: str = ""
+    tests: str = ""
+    verify: str = ""
+    judge: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The two answers about a candidate: is it safe, is it proved?
 
@@ -198,10 +208,7 @@ class Verdict:
     proved: bool | None
     outcome: Outcome
     reasons: tuple[Reason, ...] = ()
-    checks: str = ""
-    tests: str = ""
-    verify: str = ""
-    judge: str = ""
+    ran: RanChecks = field(default_factory=RanChecks)
     usage: Usage = field(default_factory=Usage)
     progress: bool = False
     costs: tuple[Cost, ...] = ()
@@ -262,13 +269,22 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsageWindow:
+    """What an agent said of its usage limit: when one that it met ends, and when a window ends of
+    which nearly all is gone. `listed`: a subscription pays, so the dollars are a list price."""
+
+    resets_at: datetime | None = None
+    full_until: datetime | None = None
+    listed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentEnd:
     """The end of one agent: it only sorts finished, limited and faulty, and says nothing about the
     work.
 
-    `todo` is the agent's own list as it last told it, each item with whether it is done.
-    `full_until`: nearly all of a usage window is gone, and it ends then. `listed`: a subscription
-    pays, so the dollars are a list price. `model` is what it said that it is. `wonders` is the
+    `todo` is the agent's own list as it last told it, each item with whether it is done. `model` is
+    what it said that it is. `wonders` is the
     question that it ended with, which counts where it left nothing else. `unfinished`: its last
     words say so.
     """
@@ -276,12 +292,9 @@ class AgentEnd:
     end: End
     says: str = ""
     usage: Usage = field(default_factory=Usage)
-    resets_at: datetime | None = None
-    full_until: datetime | None = None
-    listed: bool = False
+    window: UsageWindow = field(default_factory=UsageWindow)
     question: str = ""
     seconds: float = 0.0
-    turns: int = 0
     todo: tuple[tuple[str, bool], ...] = ()
     model: str = ""
     wonders: str = ""
@@ -290,20 +303,30 @@ class AgentEnd:
     @property
     def limited(self) -> bool:
         """Whether the agent is not to be asked again before its window ends."""
-        return self.end is End.LIMIT or self.full_until is not None
+        return self.end is End.LIMIT or self.window.full_until is not None
 
     @property
     def free_at(self) -> datetime | None:
         """When that is, None where nobody says."""
-        return max((moment for moment in (self.resets_at, self.full_until) if moment), default=None)
+        known = (self.window.resets_at, self.window.full_until)
+        return max((moment for moment in known if moment), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkDone:
+    """The work of a session: what landed and what proves it, as which commit, and what is left to
+    the next session; each "" for nothing."""
+
+    landed: str = ""
+    commit: str = ""
+    carried: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded:
     """The result of a session: everything that its entry in progress.txt says.
 
-    `phase` are the details on its phase, if it worked in one; `done` is what landed and what proves
-    it, `carried` what is left to the next session.
+    `phase` are the details on its phase, if it worked in one.
     """
 
     session: str
@@ -313,8 +336,5 @@ class SessionEnded:
     reasons: tuple[Reason, ...] = ()
     details: tuple[str, ...] = ()
     phase: tuple[str, ...] = ()
-    done: str = ""
-    carried: str = ""
-    attempt: bool = False
-    commit: str = ""
+    work: WorkDone = field(default_factory=WorkDone)
     findings: str = ""

@@ -123,7 +123,7 @@ def counted(seen: ProjectStatus, agent: Agent, end: AgentEnd) -> Iterator[Diagno
     # An answer that never came says nothing of its price.
     if end.end is not End.FINISHED or not set_:
         return
-    if end.listed:
+    if end.window.listed:
         yield warn(
             "agent",
             f"a subscription pays for {agent.name}: its dollars are list prices, and"
@@ -181,8 +181,8 @@ def answered(agent: Agent, end: AgentEnd) -> Diagnostic:
                 "agent",
                 says,
                 (
-                    f"wait until {end.resets_at:%Y-%m-%d %H:%M %Z}"
-                    if end.resets_at
+                    f"wait until {end.window.resets_at:%Y-%m-%d %H:%M %Z}"
+                    if end.window.resets_at
                     else "wait, or name another agent"
                 ),
             )

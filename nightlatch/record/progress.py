@@ -384,7 +384,7 @@ def entry_of(
     A refusal in the same words as the one before it says only that, and how many they are by now.
     """
     usd = ended.end.usage.usd
-    listed = (LIST_PRICE,) if ended.end.listed else ()
+    listed = (LIST_PRICE,) if ended.end.window.listed else ()
     story = _story(ended)
     again = sum(1 for _ in takewhile(lambda before: _same(ended, story, before), tried))
     if again:
@@ -464,13 +464,13 @@ def _story(ended: SessionEnded) -> tuple[str, ...]:
     """Return what happened, each thing once: what was done, the question or the agent's end, the
     reasons with what is next, further details, and what the next session finds."""
     end = ended.end
-    story = [line(ended.done), *asked(end.question)]
+    story = [line(ended.work.landed), *asked(end.question)]
     if end.end in ENDS and not _is_in_reasons(ended):
         story.append(line(in_words(end)))
     story += _reasons(ended)
     story += [part for detail in ended.details for part in lines(detail)]
-    if ended.carried and not ended.phase:
-        story.append(line(f"{KEPT_WORK}{ended.carried}"))
+    if ended.work.carried and not ended.phase:
+        story.append(line(f"{KEPT_WORK}{ended.work.carried}"))
     # A question has a room of its own: cut off in the middle nobody could answer it.
     return tuple(dict.fromkeys(filter(None, story)))[: DETAILS + len(asked(end.question))]
 

@@ -158,10 +158,10 @@ def done(feature: Feature, verdict: Verdict, size: str) -> str:
         return f"{unproved_by(feature, verdict)}: {size}"
     by = (
         "its verify was red and is green"
-        if verdict.verify.startswith("red->green")
+        if verdict.ran.verify.startswith("red->green")
         else "a new test fails without it"
     )
-    judged = ", and the judge finds its criteria met" if verdict.judge.startswith("met") else ""
+    judged = ", and the judge finds its criteria met" if verdict.ran.judge.startswith("met") else ""
     return f"{size}; proof: {by}{judged}"
 
 
@@ -178,7 +178,7 @@ def trailers(done: SessionEnded, verdict: Verdict) -> Mapping[str, str]:
     cost = (
         "unknown"
         if done.end.usage.usd is None
-        else f"${done.end.usage.usd:.2f}{' (list price)' if done.end.listed else ''}"
+        else f"${done.end.usage.usd:.2f}{' (list price)' if done.end.window.listed else ''}"
     )
     return proof(done.feature, done.session, verdict, {"Cost": cost, "Findings": done.findings})
 
@@ -189,11 +189,11 @@ def proof(
     said = {
         "Feature": feature.id,
         "Session": session,
-        "Checks": verdict.checks,
-        "Tests": verdict.tests,
-        "Verify": verdict.verify,
+        "Checks": verdict.ran.checks,
+        "Tests": verdict.ran.tests,
+        "Verify": verdict.ran.verify,
     }
-    said |= {"Judge": verdict.judge, **more}
+    said |= {"Judge": verdict.ran.judge, **more}
     return {f"Nightlatch-{name}": one_line(value) for name, value in said.items() if value}
 
 

@@ -12,7 +12,7 @@ from posixpath import basename
 
 from nightlatch.errors import NightlatchError
 from nightlatch.git.tree_objects import Entry
-from nightlatch.model.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
+from nightlatch.model.models import Feature, Outcome, Plan, RanChecks, Reason, Ruling, Verdict
 from nightlatch.model.rules import reason
 from nightlatch.project.discovery import plan_in_force
 from nightlatch.project.own_files_io import run_outside
@@ -318,11 +318,17 @@ class VerdictEngine:
             return None
         elif self.verify_at(start_base, feature).answer is CheckStatus.RED:
             # It was red when the run began: what landed meanwhile has made it pass.
-            return Verdict(safe=True, proved=True, outcome=Outcome.LANDED, verify="red->green")
+            return Verdict(
+                safe=True, proved=True, outcome=Outcome.LANDED, ran=RanChecks(verify="red->green")
+            )
         else:
             why, outcome = reason("verify.already-green", feature.verify), Outcome.HELD
         return Verdict(
-            safe=True, proved=None, outcome=outcome, reasons=(why,), verify=result.answer.value
+            safe=True,
+            proved=None,
+            outcome=outcome,
+            reasons=(why,),
+            ran=RanChecks(verify=result.answer.value),
         )
 
     def without_weakened_tests(self, base: str, tree: str, verdict: Verdict) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from nightlatch.model.models import Outcome, Reason, Ruling, Verdict
+from nightlatch.model.models import Outcome, RanChecks, Reason, Ruling, Verdict
 from nightlatch.suite.results import Check, CheckStatus
 from nightlatch.verdict.evidence import Evidence, MutationResult, Step, new_passing, progress
 from nightlatch.verdict.judge import Met, NotMet, summary
@@ -115,10 +115,12 @@ def decide(e: Evidence) -> Verdict:
         proved=is_proved,
         outcome=outcome(reasons, is_proved, finished=e.context.finished, progress=has_progress),
         reasons=reasons,
-        checks=_checks_text(e.runs.checks),
-        tests=own.summary() if own else "",
-        verify=_verify_text(e),
-        judge=summary(e.probes.judged, e.feature),
+        ran=RanChecks(
+            checks=_checks_text(e.runs.checks),
+            tests=own.summary() if own else "",
+            verify=_verify_text(e),
+            judge=summary(e.probes.judged, e.feature),
+        ),
         usage=e.probes.usage,
         progress=has_progress,
         chances=e.runs.flakiness.failures,

@@ -219,8 +219,8 @@ def test_an_agent_is_ended_at_its_cap_and_says_so(bench: Bench) -> None:
 
 
 def test_a_reset_time_comes_with_a_limit(bench: Bench) -> None:
-    assert bench.script([[{"limit": 4102444800}]]).end.resets_at is not None
-    assert bench.script([[{"limit": "usage limit reached"}]]).end.resets_at is None
+    assert bench.script([[{"limit": 4102444800}]]).end.window.resets_at is not None
+    assert bench.script([[{"limit": "usage limit reached"}]]).end.window.resets_at is None
 
 
 def test_the_clocks_here_know_of_summer_time() -> None:

@@ -38,7 +38,7 @@ def test_honest_work_with_a_proof_test_lands(world: World) -> None:
         True,
         (),
     )
-    assert verdict.tests == "3 pass, 0 fail, 0 skipped"
+    assert verdict.ran.tests == "3 pass, 0 fail, 0 skipped"
 
 
 def test_work_without_any_proof_is_safe_and_unproved(world: World) -> None:
@@ -94,7 +94,7 @@ def test_what_the_scope_refuses_is_never_run(world: World) -> None:
     held = engine.examine(
         first, tree, PROSE, [Reason(rule="scope.outside", says="outside", ruling=Ruling.HOLD)]
     )
-    assert (held.outcome, held.safe, held.tests) == (
+    assert (held.outcome, held.safe, held.ran.tests) == (
         Outcome.HELD,
         False,
         "2 pass, 0 fail, 0 skipped",
@@ -144,12 +144,16 @@ def test_an_empty_suite_is_not_a_red_one(world: World) -> None:
 
 def test_the_first_tests_of_a_project_count_at_once(world: World) -> None:
     verdict = world.examine({"readme": "x"}, {"calc.py": SUB, "test_sub.py": TEST_SUB})
-    assert (verdict.outcome, verdict.tests) == (Outcome.LANDED, "1 pass, 0 fail, 0 skipped")
+    assert (verdict.outcome, verdict.ran.tests) == (Outcome.LANDED, "1 pass, 0 fail, 0 skipped")
 
 
 def test_a_verify_that_was_red_and_is_green_proves_the_feature(world: World) -> None:
     verdict = world.examine(BASE, {"calc.py": SUB}, VERIFIED)
-    assert (verdict.outcome, verdict.proved, verdict.verify) == (Outcome.LANDED, True, "red->green")
+    assert (verdict.outcome, verdict.proved, verdict.ran.verify) == (
+        Outcome.LANDED,
+        True,
+        "red->green",
+    )
 
 
 def test_a_verify_that_stays_red_is_rejected_with_the_end_of_its_output(world: World) -> None:
@@ -229,7 +233,7 @@ def test_the_checks_of_the_base_decide_and_not_the_candidates(world: World) -> N
     verdict = world.examine(
         base, {"calc.py": SUB, "test_sub.py": TEST_SUB, "checks/20-size": "#!/bin/sh\nexit 0\n"}
     )
-    assert (verdict.outcome, rules(verdict), verdict.checks) == (
+    assert (verdict.outcome, rules(verdict), verdict.ran.checks) == (
         Outcome.REJECTED,
         ["check.failed"],
         "0/1",
@@ -270,7 +274,7 @@ def test_gates_of_the_plan_are_checks(world: World) -> None:
     verdict = engine.examine(
         first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), PROSE
     )
-    assert (verdict.outcome, verdict.checks, rules(verdict)) == (
+    assert (verdict.outcome, verdict.ran.checks, rules(verdict)) == (
         Outcome.REJECTED,
         "1/2",
         ["check.failed"],

@@ -132,7 +132,7 @@ def test_a_subscription_that_is_used_up_says_when_it_ends(
         else {}
     )
     came = alone(drive, name, tmp_path, programs, failure=usage_limit(resets), environ=login)
-    assert (came.run.end.end, came.run.end.resets_at) == (
+    assert (came.run.end.end, came.run.end.window.resets_at) == (
         End.LIMIT,
         datetime.fromtimestamp(resets, UTC),
     )

@@ -208,7 +208,7 @@ def test_of_twenty_half_done_candidates_none_is_done(world: World, tmp_path: Pat
         tree = world.repo.tree_of(world.commit({"calc.py": code, **tests}, base))
         verdict = engine.examine(base, tree, wanted, judge=judge)
         judged.append(
-            (verdict.outcome, verdict.proved, rules(verdict), verdict.judge.split(",")[0])
+            (verdict.outcome, verdict.proved, rules(verdict), verdict.ran.judge.split(",")[0])
         )
         if n in (0, 19):
             alone.append(engine.examine(base, tree, wanted).outcome)

@@ -650,7 +650,7 @@ def test_a_verify_whose_test_the_candidate_wrote_is_proved_by_that_test_failing_
     verdict = world.examine(
         BASE, {"calc.py": SUB, "test_sub.py": "def test_sub():\n    assert True\n"}, feature
     )
-    assert (verdict.outcome, verdict.verify) == (Outcome.UNPROVED, "red->green")
+    assert (verdict.outcome, verdict.ran.verify) == (Outcome.UNPROVED, "red->green")
 
 
 def test_work_that_was_cut_off_lands_only_when_it_is_proved(world: World) -> None:
@@ -692,7 +692,7 @@ def test_the_check_that_init_writes_for_the_tests_is_the_loops_own_run(world: Wo
     verdict = world.examine(
         {**BASE, "checks/10-tests": own}, {"calc.py": SUB, "test_sub.py": TEST_SUB}
     )
-    assert (verdict.outcome, verdict.checks) == (Outcome.LANDED, "")
+    assert (verdict.outcome, verdict.ran.checks) == (Outcome.LANDED, "")
 
 
 def test_a_test_command_of_the_persons_own_counts_by_exit_code_or_by_its_reports(
@@ -703,7 +703,7 @@ def test_a_test_command_of_the_persons_own_counts_by_exit_code_or_by_its_reports
     assert rules(world.engine(tests="grep -q 1 value").examine(first, tree, PROSE)) == [
         "tests.failed"
     ]
-    assert world.engine(tests="grep -q . value").examine(first, tree, PROSE).tests == "pass"
+    assert world.engine(tests="grep -q . value").examine(first, tree, PROSE).ran.tests == "pass"
     bent = world.repo.tree_of(
         world.commit(
             {"value": "2\n", "tests/wanted": "2\n"},
@@ -762,7 +762,7 @@ def test_a_project_below_the_top_is_tested_where_it_lies(world: World) -> None:
         world.repo.tree_of(world.commit({"app/calc.py": SUB, "app/test_sub.py": TEST_SUB}, first)),
         PROSE,
     )
-    assert (verdict.outcome, verdict.tests) == (Outcome.LANDED, "3 pass, 0 fail, 0 skipped")
+    assert (verdict.outcome, verdict.ran.tests) == (Outcome.LANDED, "3 pass, 0 fail, 0 skipped")
     removed = engine.examine(
         first, world.repo.tree_of(world.commit({"app/test_calc.py": None}, first)), PROSE
     )

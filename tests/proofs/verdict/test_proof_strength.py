@@ -79,7 +79,7 @@ def test_a_verify_that_notices_nothing_is_said_and_proves_nothing(
     feature = replace(PROSE, verify=(verify,))
     verdict = world.examine(BASE, {"calc.py": SUB}, feature)
     assert (verdict.outcome, rules(verdict)) == (Outcome.UNPROVED, ["verify.hollow"])
-    assert verdict.verify == "red->green weak"
+    assert verdict.ran.verify == "red->green weak"
     enough = world.engine(weak_is_enough=True)
     first = world.commit(BASE)
     verdict = enough.examine(

@@ -373,7 +373,7 @@ def test_a_limit_event_counts_only_when_it_was_enforced_and_the_run_ended_in_an_
     broke: Line = {**CLAUDE_ERROR, "result": "You've reached it"}
     good = SAYS_DONE["claude"][-1]
     came = end("claude", [told("rejected"), broke], code=1)
-    assert (came.end, came.resets_at) == (End.LIMIT, datetime.fromtimestamp(1795228200, UTC))
+    assert (came.end, came.window.resets_at) == (End.LIMIT, datetime.fromtimestamp(1795228200, UTC))
     assert end("claude", [told("allowed"), broke], code=1).end is End.FAULT
     assert (
         end("claude", [told("rejected"), told("allowed_warning"), broke], code=1).end is End.FAULT
@@ -383,7 +383,7 @@ def test_a_limit_event_counts_only_when_it_was_enforced_and_the_run_ended_in_an_
 
 def test_a_limit_in_plain_text_brings_its_time() -> None:
     came = end("text", ["You've hit your limit · resets 3am (UTC)"], code=1)
-    assert came.resets_at == datetime(2026, 11, 21, 3, tzinfo=UTC)
+    assert came.window.resets_at == datetime(2026, 11, 21, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

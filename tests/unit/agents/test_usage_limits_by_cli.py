@@ -158,7 +158,7 @@ def test_each_wording_is_waited_for_to_the_right_minute(dialect: str, stray: boo
             if stray
             else came(dialect, *CARRIERS[dialect](words))
         )
-        found = end.resets_at and end.resets_at.replace(second=0, microsecond=0)
+        found = end.window.resets_at and end.window.resets_at.replace(second=0, microsecond=0)
         assert (end.end, found) == (
             End.LIMIT,
             until and until.replace(second=0, microsecond=0),
@@ -174,7 +174,7 @@ def test_what_does_not_come_back_by_waiting_is_for_the_person(dialect: str, stra
             if stray
             else came(dialect, *CARRIERS[dialect](words))
         )
-        assert (end.end, end.resets_at) == (wanted, None), words
+        assert (end.end, end.window.resets_at) == (wanted, None), words
 
 
 def test_every_dialect_has_its_carrier() -> None:
@@ -227,27 +227,27 @@ def claude(*windows: dict[str, object]) -> AgentEnd:
 
 def test_of_a_window_that_is_nearly_full_the_end_is_known() -> None:
     soon, late = (datetime.fromtimestamp(second, UTC) for second in (1795228200, 1795400000))
-    assert claude(window("allowed", 0.89, 0.2)).full_until is None
-    assert claude(window("allowed_warning", 0.9, 0.2)).full_until == soon
-    assert claude(window("allowed", 1, 0.95)).full_until == late
-    assert claude(window("allowed", 0.95, 0.2), window("allowed", 0.01, 0.2)).full_until is None, (
-        "it was reset meanwhile"
-    )
+    assert claude(window("allowed", 0.89, 0.2)).window.full_until is None
+    assert claude(window("allowed_warning", 0.9, 0.2)).window.full_until == soon
+    assert claude(window("allowed", 1, 0.95)).window.full_until == late
+    assert (
+        claude(window("allowed", 0.95, 0.2), window("allowed", 0.01, 0.2)).window.full_until is None
+    ), "it was reset meanwhile"
     older = {"status": "allowed_warning", "resetsAt": 1795228200, "utilization": 0.91}
-    assert claude({"type": "rate_limit_event", "rate_limit_info": older}).full_until == soon
+    assert claude({"type": "rate_limit_event", "rate_limit_info": older}).window.full_until == soon
     own: list[object] = [
         {"kind": "limit", "status": "allowed", "full": 0.97, "resets_at": 1795228200},
         {"kind": "result", "ok": True},
     ]
-    assert came("jsonl", own, 0).full_until == soon
+    assert came("jsonl", own, 0).window.full_until == soon
 
 
 def test_what_a_subscription_costs_is_a_list_price() -> None:
-    assert claude(window("allowed", 0.1, 0.2)).listed
-    assert not claude(window("allowed", 1, 0.2, isUsingOverage=True)).listed, (
+    assert claude(window("allowed", 0.1, 0.2)).window.listed
+    assert not claude(window("allowed", 1, 0.2, isUsingOverage=True)).window.listed, (
         "extra usage is paid for"
     )
-    assert not claude().listed, "an API key is paid for"
+    assert not claude().window.listed, "an API key is paid for"
 
 
 def test_what_names_no_end_is_waited_for_longer_each_time() -> None:
@@ -264,4 +264,4 @@ def test_what_names_no_end_is_waited_for_longer_each_time() -> None:
 def test_what_opencode_was_told_to_wait_stands_in_its_headers() -> None:
     data = {"message": "slow down", "statusCode": 429, "responseHeaders": {"retry-after": "5400"}}
     end = came("opencode", [{"type": "error", "error": {"name": "APIError", "data": data}}], 1)
-    assert (end.end, end.resets_at) == (End.LIMIT, saturday(1))
+    assert (end.end, end.window.resets_at) == (End.LIMIT, saturday(1))

@@ -18,6 +18,7 @@ from nightlatch.model.models import (
     Ruling,
     SessionEnded,
     Usage,
+    UsageWindow,
 )
 from nightlatch.record import progress
 from nightlatch.record.progress import (
@@ -385,7 +386,7 @@ def test_a_refusal_in_the_words_of_the_one_before_it_says_only_that_and_how_many
 
 
 def test_a_refusal_that_is_folded_still_costs_what_it_cost() -> None:
-    listed = AgentEnd(end=End.FINISHED, usage=Usage(usd=1.0), listed=True)
+    listed = AgentEnd(end=End.FINISHED, usage=Usage(usd=1.0), window=UsageWindow(listed=True))
     first = entry_of(ended(end=listed, reasons=(SAME,)), AT, 1)
     again = entry_of(ended(end=listed, reasons=(SAME,)), AT, 2, (first,))
     assert again.details[:-1] == ("the same again, 2 in a row", progress.LIST_PRICE)

@@ -409,7 +409,7 @@ def test_the_table_of_what_proves_a_feature(row: str, word: str) -> None:
         verdict.proved
         is {LANDED: True, REJECTED: False, ADVANCED: False, UNPROVED: None}[verdict.outcome]
     )
-    assert verdict.judge == f"{word}, criteria {criteria_digest(FEATURE)}"
+    assert verdict.ran.judge == f"{word}, criteria {criteria_digest(FEATURE)}"
     assert decide(but(e, finished=False)).outcome is (
         LANDED if outcomes[word] is LANDED else Outcome.INTERRUPTED
     )
