@@ -211,14 +211,15 @@ def _truth(value: Any) -> float:
 
 def _level(value: Any, levels: dict[str, Any]) -> float:
     """Return how serious a rule is taken, however its level is written."""
-    first = (
-        value[0]
-        if isinstance(value, list) and value
-        else value.get("level")
-        if isinstance(value, dict)
-        else value
-    )
-    return 0.25 if value is None else float(levels.get(str(first).strip().lower(), 1))
+    # A rule that is not named has its tool's default: more than off, less than named.
+    if value is None:
+        return 0.25
+    level = value
+    if isinstance(value, list) and value:
+        level = value[0]
+    elif isinstance(value, dict):
+        level = value.get("level")
+    return float(levels.get(str(level).strip().lower(), 1))
 
 
 def _options(value: Any) -> str:
@@ -360,21 +361,16 @@ def _may_end_otherwise(was: str, now: str) -> bool:
 
 def _shown(value: Any) -> str:
     """Return a value for a detail."""
-    return (
-        "nothing"
-        if value is None
-        else (" ".join(map(str, value)) if isinstance(value, list) else str(value))[:SHOWN]
-        or "empty"
-    )
+    if value is None:
+        return "nothing"
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text[:SHOWN] or "empty"
 
 
 def _line(text: str | None, key: str) -> str:
     """Return where the last part of a dotted name stands first."""
-    word = (
-        key.removeprefix("line ").rpartition(".")[2]
-        if not key.startswith("line ")
-        else key.removeprefix("line ")
-    )
+    line = key.removeprefix("line ")
+    word = line if key.startswith("line ") else line.rpartition(".")[2]
     return _at(text, re.compile(re.escape(word))) if word else ""
 
 

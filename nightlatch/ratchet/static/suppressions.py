@@ -13,7 +13,7 @@ Finding = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suppressions:
+class FoundSuppression:
     """One suppression: what it says, the code that it is for, and where it stands."""
 
     says: str
@@ -45,14 +45,17 @@ def _old_lines(texts: Iterable[Text]) -> set[str]:
 
 def _all_suppressions(
     texts: Iterable[tuple[str, str | None]], kind: Suppression
-) -> list[Suppressions]:
+) -> list[FoundSuppression]:
     """Return every suppression of a kind in some files."""
     return [seen for path, text in texts for seen in _suppressions_of(path, text or "", kind)]
 
 
 def _new(
-    had: Sequence[Suppressions], has: Sequence[Suppressions], lines: set[str], gone: set[str]
-) -> Iterator[Suppressions]:
+    had: Sequence[FoundSuppression],
+    has: Sequence[FoundSuppression],
+    lines: set[str],
+    gone: set[str],
+) -> Iterator[FoundSuppression]:
     """Yield those that no suppression of the base stands for: one with the same code anywhere,
     or one that is gone from the same file, whose line was edited, or from a file that is no
     more."""
@@ -79,7 +82,7 @@ def _take_one(counts: Counter[tuple[str, str]], key: tuple[str, str]) -> bool:
     return True
 
 
-def _suppressions_of(path: str, text: str, kind: Suppression) -> Iterator[Suppressions]:
+def _suppressions_of(path: str, text: str, kind: Suppression) -> Iterator[FoundSuppression]:
     """Yield every suppression of a kind.
 
     One at the end of a line is for that line; one on a line of its own may be for all that follows,
@@ -89,21 +92,18 @@ def _suppressions_of(path: str, text: str, kind: Suppression) -> Iterator[Suppre
         start = text.rfind("\n", 0, found.start()) + 1
         # The signs that begin a comment are no code.
         before = text[start : found.start()].rstrip().rstrip("/*#{<!-").strip()
-        below = next(
-            (line.strip() for line in text[found.end() :].splitlines()[1:] if line.strip()), ""
-        )
+        lines_below = (line.strip() for line in text[found.end() :].splitlines()[1:])
+        below = next(filter(None, lines_below), "")
         says = " ".join(found[0].split()).rstrip("*/ ")
-        for_line = (
-            bool(before)
-            if kind.at == "line" and "next" not in says.lower()
-            else "next" in says.lower()
-        )
-        code = "" if kind.at == "block" else before if kind.at == "line" and before else below
+        is_for_next = "next" in says.lower()
+        is_behind_code = kind.at == "line" and bool(before)
+        is_for_line = is_for_next or is_behind_code
+        code = before if is_behind_code else below
         # A line that stays may hold a type that another change made wrong; its lint is as it was.
-        only_lint = kind.kind == "lint" and kind.at != "block" and for_line and bool(code)
-        yield Suppressions(
+        only_lint = kind.kind == "lint" and kind.at != "block" and is_for_line and bool(code)
+        yield FoundSuppression(
             says=says,
-            code=code,
+            code="" if kind.at == "block" else code,
             path=path,
             line=text.count("\n", 0, found.start()) + 1,
             only_lint=only_lint,
