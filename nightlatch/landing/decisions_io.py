@@ -61,7 +61,9 @@ def take_note(context: RunContext, said: Decision) -> None:
     )
     on_record = {finding.id: finding for finding in context.findings(tip)}
     known = on_record.get(made.id)
-    if made.event and (known is None or any(event.session == said.id for event in known.events)):
+    # The finding is gone, or a loop that was killed has written this very event already.
+    is_settled = known is None or any(event.session == said.id for event in known.events)
+    if made.event and is_settled:
         return
     if made.finding and known:
         return
@@ -119,12 +121,12 @@ def decide(context: RunContext, said: Decision) -> str:
             "decision", f"{said.verb} {feature.id}: {says or 'nothing is left to change'}"
         )
         return ""
-    outcome, why = followed(context, feature, past, said)
+    outcome, why = act_on(context, feature, past, said)
     context.console.say("decision", f"{feature.id} {said.verb}: {why or outcome}")
     return why
 
 
-def followed(
+def act_on(
     context: RunContext, feature: Feature, past: FeatureHistory, said: Decision
 ) -> tuple[str, str]:
     """Do what a decision says: what came of it, and why it could not be done as it was meant."""
@@ -181,10 +183,8 @@ def take_back(
     undone = landing.undone(context, commit)
     # The branch is the person's: a conflict is theirs to settle, and nothing is forced.
     if conflicts := undone(context.tip()).conflicts:
-        lines, stays = (
-            f"later commits changed the same lines ({', '.join(conflicts[:3])})",
-            f"{commit.id[:9]} stays on the branch",
-        )
+        lines = f"later commits changed the same lines ({', '.join(conflicts[:3])})"
+        stays = f"{commit.id[:9]} stays on the branch"
         why = (
             f"{NOT_TAKEN_BACK}: {lines}, so {stays}; to undo it: git revert {commit.id[:9]},"
             " and settle the conflict"

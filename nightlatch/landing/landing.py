@@ -109,7 +109,9 @@ def finish_publishing(context: RunContext) -> None:
     if not left:
         return
     began = datetime.fromisoformat(str(left["at"])).timestamp()
-    commit, parent, tip = str(left["commit"]), str(left["parent"]), context.tip()
+    commit = str(left["commit"])
+    parent = str(left["parent"])
+    tip = context.tip()
     moved = left.get("branch") == context.branch and context.project.repo.is_ancestor(commit, tip)
     if moved:
         bring_checkout(context, parent, commit, began)
@@ -223,7 +225,8 @@ def commit_plan_edits(context: RunContext) -> str:
     A plan that cannot be read stays where it is, and the last good one in force.
     """
     project = context.project
-    edit, tip = checkout.plan_edit(project.repo, context.branch, project.plan), context.tip()
+    edit = checkout.plan_edit(project.repo, context.branch, project.plan)
+    tip = context.tip()
     ancestor, known = context.memory.plan_seen, project.repo.read(tip, project.plan)
     # Before anything can fail: what the person edits next begins with this text.
     context.memory.plan_seen = known
@@ -246,10 +249,8 @@ def commit_plan_edits(context: RunContext) -> str:
     if text == known:
         checkout.put_back(project.repo, project.plan, edit.seen, text)
         return tip
-    old, new = (
-        readable(known, project.plan, *project.reading),
-        file.read(text, project.plan, *project.reading),
-    )
+    old = readable(known, project.plan, *project.reading)
+    new = file.read(text, project.plan, *project.reading)
     subject = file.describe(old, new)
     notes, sheets = phases_io.edited(context, tip, old, new)
     tree = project.repo.tree_with(tip, {project.plan: (edit.mode, project.repo.write_blob(text))})
@@ -431,10 +432,8 @@ def first(verdict: Verdict, ruling: Ruling) -> str:
 def undone(context: RunContext, landed: Commit) -> Callable[[str], Merged]:
     """For any tip: the tip without what one landing changed, its plan and record aside."""
     repo, project = context.project.repo, context.project
-    kept, recorded = (
-        repo.files(landed.id),
-        matcher((project.plan, project.progress, project.path("findings"), project.sheets)),
-    )
+    kept = repo.files(landed.id)
+    recorded = matcher((project.plan, project.progress, project.path("findings"), project.sheets))
     changed = (change.path for change in repo.diff(f"{landed.id}^", landed.id))
     record = {path: kept.get(path) for path in changed if recorded(path)}
     before = repo.commit(

@@ -217,7 +217,8 @@ class Secrets:
         may go on with; -1 where it is none."""
         found = [len(text) - length for value in self.values if (length := _shared(text, value))]
         block = text.rfind(BEGIN)
-        if block >= 0 and len(text) - block < LONGEST_BLOCK and not END.search(text, block):
+        is_near = block >= 0 and len(text) - block < LONGEST_BLOCK
+        if is_near and not END.search(text, block):
             found.append(block)
         start = max(len(text.rstrip(KEY_LETTERS)), len(text) - LONGEST_KEY)
         tail = text[start:]
@@ -393,8 +394,10 @@ class Screen:
         piece.line.open += 1
         text = _joined(pieces)
         opens = -1 if piece.key in NO_TEXT else self._secrets.opens_at(text)
-        if waiting and opens < 0 and (own := self._secrets.opens_at(piece.text)) >= 0:
-            opens = len(text) - len(piece.text) + own
+        if waiting and opens < 0:
+            # By itself the new piece may begin what is no beginning behind the letters before it.
+            alone = self._secrets.opens_at(piece.text)
+            opens = len(text) - len(piece.text) + alone if alone >= 0 else opens
         if not 0 <= opens < MOST_HELD:
             self._settle(pieces, suspect=suspect or bool(waiting))
             return

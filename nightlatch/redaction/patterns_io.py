@@ -58,7 +58,8 @@ def in_file(secrets: Secrets, fd: int) -> Iterator[tuple[str, RedactedLine]]:
             begin, end = text.rfind("\n", 0, hit.start) + 1, text.find("\n", hit.end)
             end = end if end >= 0 else len(text)
             if hit.start < AT_ONCE and (hit.known or ALLOWED not in text[begin:end]):
-                breaks, first = text.count("\n", begin, end), line + text.count("\n", 0, hit.start)
+                breaks = text.count("\n", begin, end)
+                first = line + text.count("\n", 0, hit.start)
                 yield (
                     text[hit.start : hit.end],
                     RedactedLine(

@@ -34,6 +34,7 @@ from nightlatch.suite.results import (
     said_from,
 )
 from nightlatch.suite.run_io import CommandRunner
+from nightlatch.suite.run_parts import is_whole, joined, named, parts_of, results_in
 from nightlatch.suite.runner_detection import SUITE_MARK
 from nightlatch.suite.suite_finder import manifest_files, sign_files
 from nightlatch.suite.suites import (
@@ -41,9 +42,7 @@ from nightlatch.suite.suites import (
     Suites,
     as_project,
     matching,
-    shared_out,
     suites_of,
-    together,
 )
 from nightlatch.suite.test_command import as_named
 from nightlatch.util.globs import matcher
@@ -81,7 +80,8 @@ class TreeEvaluator:
 
     def key(self, rev: str) -> str:
         """Return the tree without what no test depends on: equal keys, equal results."""
-        tree, aside = self.tree(rev), dict.fromkeys(self.layout.aside)
+        tree = self.tree(rev)
+        aside = dict.fromkeys(self.layout.aside)
         return self.memory.keys.get(tree, lambda: self.repo.tree_with(tree, aside, keep=False))
 
     def files(self, rev: str) -> dict[str, Entry]:
@@ -98,7 +98,8 @@ class TreeEvaluator:
         if not known:
             return self.repo.files(tree)
         old, listing = known[0]
-        changes, files = self.repo.diff(old, tree), dict(listing)
+        changes = self.repo.diff(old, tree)
+        files = dict(listing)
         for change in changes:
             files.pop(change.path, None)
             if change.new_mode:
@@ -174,7 +175,8 @@ class TreeEvaluator:
         None of the base's can be lost by what the candidate changes.
         """
         of_base = self.suite(base, base)
-        shipped, is_sign = run_io.shipped(), sign_files(run_io.shipped())
+        shipped = run_io.shipped()
+        is_sign = sign_files(run_io.shipped())
         came = (self.project_path(change.path) for change in changes if change.status != "D")
         inner = (path for path in came if not path.startswith("../"))
         is_fresh = any(is_sign(path) and not of_base.code(path) for path in inner)
@@ -186,7 +188,8 @@ class TreeEvaluator:
 
     def lost_suites(self, base: str, tree: str, changes: Iterable[Change]) -> list[str]:
         """Return the base's suites that nothing would run now, though their files are there."""
-        of_base, is_manifest = self.suite(base, base), manifest_files(run_io.shipped())
+        of_base = self.suite(base, base)
+        is_manifest = manifest_files(run_io.shipped())
         if self.commands.tests or self.commands.named:
             return []
         # Only a manifest can end a suite; without one the tree's suites need not be found at all.
@@ -239,7 +242,9 @@ class TreeEvaluator:
             path = Path(origin)
             is_in_main = path.is_relative_to(main) and not path.is_relative_to(here)
             is_installed = "site-packages" in path.parts
-            if origin and main != here and is_in_main and not is_installed:
+            is_elsewhere = is_in_main and not is_installed
+            # Inside a sandbox the checkout lies at the main one's own path: that is no trap.
+            if origin and main != here and is_elsewhere:
                 raise FaultError(
                     f"the checks would import {name} from the main checkout, not from the"
                     " candidate",
@@ -385,7 +390,8 @@ class TreeEvaluator:
         with ExitStack() as stack:
             with turn:
                 clean = self.clean(base, request.tree)
-                room, since = stack.enter_context(self.open_room(base, clean)), time()
+                room = stack.enter_context(self.open_room(base, clean))
+                since = time()
                 started = monotonic()
                 shared = run_one(hands, room, one, names) if room.meets_others else None
             results = shared or run_one(hands, room, one, names)
@@ -435,7 +441,8 @@ class TreeEvaluator:
         It is without committed bytecode, which Python would run in place of the sources, and with
         what surrounds a test runner as the base has it.
         """
-        own, is_bytecode = self.tree(base), matcher(BYTECODE)
+        own = self.tree(base)
+        is_bytecode = matcher(BYTECODE)
         of_base = self.memory.bytecode.get(own, lambda: (*filter(is_bytecode, self.files(base)),))
         changes = self.repo.diff(own, tree) if tree not in (own, base) else ()
         stale = {*of_base, *filter(is_bytecode, (change.path for change in changes))}
@@ -477,7 +484,8 @@ class TreeEvaluator:
 
         checks/10-tests as init writes it is the loop's own run of the tests, and left out.
         """
-        gates, output = self.commands.gates(base), self.check_output(base, tree)
+        gates = self.commands.gates(base)
+        output = self.check_output(base, tree)
         known = None if fresh else self.cache.recall(output.name, codec.checks_from)
         if known is not None:
             return known
@@ -520,7 +528,8 @@ class TreeEvaluator:
         clean = self.clean(base, tree)
         # A checkout of its own: what the tests left behind cannot help it.
         with self.open_room(base, clean) as room:
-            watched, began = watch(room.tree, self.files(clean)), monotonic()
+            watched = watch(room.tree, self.files(clean))
+            began = monotonic()
             work = partial(run_io.run_verify, hands, room, feature.verify, env)
             result = self.at_once([Job(name=f"verify {feature.id}".rstrip(), work=work)])[0]
             return replace(result, read=watched.read(), seconds=monotonic() - began)
@@ -542,52 +551,6 @@ class TreeEvaluator:
 def home_of(suite: Suite) -> tuple[str, str]:
     """Return what tells a suite from others: one language has one in a folder."""
     return suite.folder, suite.runner.language
-
-
-def is_whole(request: RunRequest, suite: Suites) -> bool:
-    """Does this run one of several suites, with all its tests? Only that is kept by suite."""
-    return not (suite.alone or request.only)
-
-
-def joined(suite: Suites, parts: Sequence[tuple[Suite, SuiteResult | None]]) -> SuiteResult:
-    """Return what suites came to together; one that is alone stays as it is."""
-    sure = [(one, results) for one, results in parts if results]
-    return sure[0][1] if suite.alone else together(sure)
-
-
-def parts_of(
-    suite: Suites, requests: Iterable[RunRequest]
-) -> list[tuple[RunRequest, Suite, list[str]]]:
-    """Return each suite that each of these runs needs, with the names that it is to run there."""
-    return [
-        (request, one, names)
-        for request in requests
-        for one, names in shares_of(suite, request.only)
-    ]
-
-
-def results_in(
-    parts: Iterable[tuple[RunRequest, Suite, list[str]]],
-    known: Mapping[tuple[RunRequest, str], SuiteResult | None],
-    request: RunRequest,
-) -> list[tuple[Suite, SuiteResult | None]]:
-    """Return the suites that one of these runs needs, each with its results."""
-    return [(one, known[request, one.name]) for asked, one, _ in parts if asked == request]
-
-
-def shares_of(suite: Suites, names: Sequence[str]) -> list[tuple[Suite, list[str]]]:
-    """Return each suite that is to run, with those of these ids and files that it holds.
-
-    Where none are named it is every suite, and all of it.
-    """
-    shares = shared_out(suite.every, names)
-    return [
-        (one, shares.get(one.name, [])) for one in suite.every if one.name in shares or not names
-    ]
-
-
-def named(one: Suite, names: Sequence[str]) -> str:
-    return f"{one.name}, {len(names)} of its tests" if names else one.name
 
 
 def proof_name(feature: Feature) -> str:

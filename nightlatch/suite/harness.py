@@ -151,7 +151,8 @@ class HarnessFile:
 
     def matching(self, patterns: Iterable[str]) -> list[str]:
         """The files below the folder that patterns name."""
-        named, below = matcher(patterns), f"{self.folder}/" if self.folder else ""
+        named = matcher(patterns)
+        below = f"{self.folder}/" if self.folder else ""
         return sorted(
             path for path in self.paths if path.startswith(below) and named(path[len(below) :])
         )
@@ -219,7 +220,8 @@ def simple_commands(text: str) -> list[tuple[list[str], list[str]]]:
         tokens = re.findall(r"[^\s;&|()]+|[;&|()]+", text)
     commands: list[tuple[list[str], str]] = [([], "")]
     for token in tokens:
-        if token in OPERATORS or (token and not set(token) - set(";&|()")):
+        is_operator = token in OPERATORS or (token and not set(token) - set(";&|()"))
+        if is_operator:
             commands[-1] = (commands[-1][0], token)
             commands.append(([], ""))
         elif token in KEYWORDS and not commands[-1][0]:
@@ -588,8 +590,8 @@ def traced_harness(read: Iterable[str], text_of: Mapping[str, str], tools: Tools
     """Of the files that a traced run read, those that are programs of a tool, whatever words
     led to them."""
     for path in read:
-        name, text = posixpath.basename(path), text_of.get(path, "")
-        if is_makefile(name) or (
-            SHEBANG.match(text) and is_tool_folder(posixpath.dirname(path), tools)
-        ):
+        name = posixpath.basename(path)
+        text = text_of.get(path, "")
+        is_program = SHEBANG.match(text) and is_tool_folder(posixpath.dirname(path), tools)
+        if is_makefile(name) or is_program:
             yield Item(path=path)

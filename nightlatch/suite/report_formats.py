@@ -100,7 +100,9 @@ def _class(file: str, owner: str) -> str:
     """The class of a test, where it says more than its file does."""
     stem = file.rpartition(".")[0]
     dotted = stem.replace("/", ".")
-    if not file or owner in {file, dotted} or owner.rpartition(".")[2] == stem.rpartition("/")[2]:
+    # A Java class is called like its file: saying it once is enough.
+    is_named_alike = owner.rpartition(".")[2] == stem.rpartition("/")[2]
+    if not file or owner in {file, dotted} or is_named_alike:
         return ""
     return owner.removeprefix(f"{dotted}.")
 

@@ -65,10 +65,8 @@ class ReusedCheckout:
         room = self.room or self.enter()
         self.put(room, path, text)
         self.evaluator.progress.runs += 1
-        hands, names = (
-            replace(self.evaluator.hands, timeout=min(timeout, self.evaluator.hands.timeout)),
-            sorted(only),
-        )
+        hands = replace(self.evaluator.hands, timeout=min(timeout, self.evaluator.hands.timeout))
+        names = sorted(only)
         return lambda: as_project(self.suite, run_one(hands, room, self.suite, names))
 
     def leave_if_written(self) -> None:
@@ -83,7 +81,8 @@ class ReusedCheckout:
         )
         # Python compares times by the second: bytecode of one text could pass for that of the next.
         self.room = replace(room, env={**room.env, "PYTHONDONTWRITEBYTECODE": "1"})
-        self.traces, self.other = dict(traces(room, self.built)), ""
+        self.traces = dict(traces(room, self.built))
+        self.other = ""
         return self.room
 
     @property
@@ -114,7 +113,8 @@ class ReusedCheckout:
 
 def traces(room: SandboxSpec, built: Iterable[str]) -> Mapping[str, Trace]:
     """What tells whether anything was written below the tree and HOME, `built` files aside."""
-    aside, found = matcher(built), dict[str, Trace]()
+    aside = matcher(built)
+    found = dict[str, Trace]()
     for top in (room.tree, room.home):
         for folder, folders, names in os.walk(top):
             below = "" if folder == str(top) else f"{os.path.relpath(folder, top)}/"

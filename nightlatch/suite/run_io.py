@@ -372,7 +372,8 @@ def run_verify(
     with desk(hands, room, env) as place:
         for command in commands:
             ran = hands.run(place.room, ["sh", "-c", command])
-            tail, answer = text(ran.output), answered(ran)
+            tail = text(ran.output)
+            answer = answered(ran)
             is_absent = answer is CheckStatus.FAULT and ran.exit in ABSENT
             if is_absent and missing_inside(place.room, tail):
                 answer = CheckStatus.RED
@@ -400,7 +401,8 @@ def missing_inside(room: SandboxSpec, said: str) -> bool:
 def answered(ran: CommandResult) -> CheckStatus:
     """Green or red; a time-out, a full disk, a signal, and a command that is not there or not
     executable are faults."""
-    if ran.timed_out or ran.crowded or ran.signal or ran.exit is None or ran.exit in ABSENT:
+    was_ended = ran.timed_out or ran.crowded or ran.signal or ran.exit is None
+    if was_ended or ran.exit in ABSENT:
         return CheckStatus.FAULT
     return CheckStatus.RED if ran.exit else CheckStatus.GREEN
 

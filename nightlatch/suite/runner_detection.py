@@ -139,9 +139,8 @@ def detect(
     `read` gives the text of one file; `has`: can the project's own Python import this?
     """
     for runner in runners:
-        if any(has_sign(sign, paths, read) for sign in runner.found) and (
-            not runner.module or has(runner.module)
-        ):
+        is_shown = any(has_sign(sign, paths, read) for sign in runner.found)
+        if is_shown and (not runner.module or has(runner.module)):
             return own_script(own_patterns(runner, paths, read), paths, read)
     return None
 

@@ -145,9 +145,9 @@ def runner_in(kinds: Iterable[Runner], files: ProjectFiles, folder: str, has: Ha
     """The first runner of a language that a folder's files point to, as the folder configures
     it."""
     for kind in kinds:
-        if any(files.shows(folder, sign) for sign in kind.found) and (
-            not kind.module or has(kind.module, folder)
-        ):
+        is_shown = any(files.shows(folder, sign) for sign in kind.found)
+        # Asked last: to look into the project's Python costs a start of it.
+        if is_shown and (not kind.module or has(kind.module, folder)):
             inside = files.inside(folder)
             return own_script(own_patterns(kind, inside, inside.read), inside, inside.read)
     return None
@@ -162,9 +162,9 @@ def _of_language(kinds: Sequence[Runner], files: ProjectFiles, has: Has) -> list
     for folder in sorted({"", *anchored}, key=lambda name: (name.count("/") + bool(name), name)):
         above = _nearest(folder, accepted)
         kind = runner_in(kinds, files, folder, has)
-        if kind and (
-            above is None or _apart(kind, folder, accepted[above], above, anchored, files)
-        ):
+        if kind is None:
+            continue
+        if above is None or _apart(kind, folder, accepted[above], above, anchored, files):
             accepted[folder] = kind
     return list(_with_tests(accepted, anchored, files))
 
@@ -204,7 +204,9 @@ def _with_tests(
         inner = _suites_below(folder, accepted)
         # Rust's tests may stand in any of its files
         anywhere = kind.report == "cargo" and folder in anchored
-        if (inner or folder) and not anywhere and not _has_test(kind, files.inside(folder), inner):
+        # A project that is all one suite is one before its first test is written.
+        is_only_one = not inner and not folder
+        if not (is_only_one or anywhere or _has_test(kind, files.inside(folder), inner)):
             continue
         spread = kind.spreading and any(files.shows(folder, sign) for sign in kind.spreads)
         words = (*kind.usual, *(kind.spreading if spread else ()))

@@ -72,9 +72,10 @@ class Suite:
         """An id or a file of the suite's own report as the project calls it."""
         if not self.folder:
             return name
-        if self.module and (
-            name == self.module or name.startswith((f"{self.module}/", f"{self.module}::"))
-        ):
+        is_of_module = name == self.module or name.startswith(
+            (f"{self.module}/", f"{self.module}::")
+        )
+        if self.module and is_of_module:
             return self.folder + name.removeprefix(self.module)
         return name if name.startswith("::") else f"{self.folder}/{name}"
 

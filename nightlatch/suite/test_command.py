@@ -176,16 +176,16 @@ def as_named(
         (one, suites_from(one, ground))
         for one in (*((Named(command=tests),) if tests else ()), *named)
     ]
-    if tests and len(spoken) == 1 and all(suite.weak for suite in spoken[0][1]):
+    is_only_one = bool(tests) and len(spoken) == 1
+    if is_only_one and all(suite.weak for suite in spoken[0][1]):
         # nothing is known of what it runs, so it stands for everything, as it always did
         return spoken[0][1]
-    found = list(find(runners, paths, read, has))
+    suites = list(find(runners, paths, read, has))
     for one, mine in spoken:
         news: list[Suite | None] = [*mine] or [None]
-        found = [
-            suite for suite in found if not any(stands_for(one, new, suite) for new in news)
-        ] + mine
-    return sorted(found, key=lambda suite: (bool(suite.folder), suite.folder))
+        others = (suite for suite in suites if not any(stands_for(one, new, suite) for new in news))
+        suites = [*others, *mine]
+    return sorted(suites, key=lambda suite: (bool(suite.folder), suite.folder))
 
 
 def stands_for(one: Named, new: Suite | None, suite: Suite) -> bool:
@@ -287,7 +287,8 @@ def as_called(command: Sequence[str], reading: CommandReading) -> tuple[str, ...
     runner_options = reading.runner.usual if reading.runner else ()
     words = spliced(command, reading.options or runner_options)
     # `uv run` and its like bring a Python of their own, which the project's would replace.
-    if words and words[0] == "{python}" and (reading.wrapper or reading.python):
+    is_of_python = words[:1] == ("{python}",)
+    if is_of_python and (reading.wrapper or reading.python):
         words = (reading.python or "python", *words[1:])
     return (*reading.wrapper, *words) if words else words
 
@@ -339,7 +340,8 @@ def read_in_order(
     line: str, ground: ScriptSources, folder: str, deep: int
 ) -> Iterator[CommandReading]:
     """Follow a shell line through its folders and variables, command by command."""
-    exported, outer = tuple[tuple[str, str], ...](), list[str]()
+    exported = tuple[tuple[str, str], ...]()
+    outer = list[str]()
     for words, hiding_sign in simple_commands(line):
         is_export = words[:1] == ["export"]
         env, rest = assignments(words[1:] if is_export else words)

@@ -50,7 +50,8 @@ def shipped() -> Checkers:
 
 def watched(evaluator: TreeEvaluator, comparison: Comparison) -> CheckerConfig:
     """What holds for a candidate of this base."""
-    known, base = shipped(), evaluator.files(comparison.base)
+    known = shipped()
+    base = evaluator.files(comparison.base)
     names = {path: basename(path) for path in base}
     folders = tuple(map(evaluator.repo_path, STARTER_FOLDERS))
     starters = [

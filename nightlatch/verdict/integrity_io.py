@@ -61,8 +61,8 @@ def sample_of(
     ran = [*files[:MOST_FILES], *reading[:MOST_FILES]]
     ids = ids_of_files(comparison, e, ran)
     beside, modules = (files[0], texts[files[0]]), changed_modules(evaluator, comparison, suite)
-    base = planted(kind, suite, (comparison.base,), beside, ())
-    own = planted(kind, suite, (comparison.base, comparison.tree), beside, modules)
+    base = plant(kind, suite, (comparison.base,), beside, ())
+    own = plant(kind, suite, (comparison.base, comparison.tree), beside, modules)
     return ProbeSample(
         files=entries, beside=tuple(ran), ids=tuple(ids[:MOST_IDS]), base=base, own=own
     )
@@ -87,7 +87,7 @@ def ids_of_files(comparison: Comparison, e: Evidence, files: Collection[str]) ->
     return sorted(i for i in passed if not supersedes(comparison.feature.supersedes, i))
 
 
-def planted(
+def plant(
     kind: Canary, suite: Suite, seed: Iterable[str], beside: tuple[str, str], modules: Sequence[str]
 ) -> PlantedCanary:
     """A canary beside a test file, whose name and text these are; the seed gives it its name."""

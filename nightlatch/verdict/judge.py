@@ -179,7 +179,8 @@ def asked(feature: Feature, green: Iterable[str]) -> tuple[Criterion, ...]:
 
 def passing(text: str) -> bool:
     """Does a criterion say no more than that tests, types or lint pass?"""
-    said, green = set(re.findall(r"\w+", text.casefold())), set(PASSES.split())
+    said = set(re.findall(r"\w+", text.casefold()))
+    green = set(PASSES.split())
     known = {word for names in (FILLERS, *KINDS.values()) for word in names.split()}
     return bool(said & green) and bool(kinds(text)) and said <= green | known
 
@@ -231,7 +232,8 @@ def matter(
     shown, room = [], MOST
     changes = sorted(texts, key=lambda text: (text.test, text.path))
     for n, text in enumerate(changes):
-        kind, name = "test" if text.test else "source", rename(text.path)
+        kind = "test" if text.test else "source"
+        name = rename(text.path)
         if room <= 0:
             shown.append(
                 Exhibit(kind=kind, name=f"and {len(changes) - n} more files", lines=(), cut=True)
@@ -365,7 +367,9 @@ def heard(said: str, hearing: JudgePrompt, schema: Mapping[str, Any]) -> Judged 
 
 
 def last_object(said: str) -> dict[str, Any] | None:
-    found, place, decoder = None, said.find("{"), json.JSONDecoder()
+    found = None
+    place = said.find("{")
+    decoder = json.JSONDecoder()
     while place >= 0:
         try:
             found, end = decoder.raw_decode(said, place)
@@ -384,7 +388,8 @@ def weighed(answers: Mapping[str, Mapping[str, str]], hearing: JudgePrompt) -> J
     met, failed, unclear = 0, [], []
     for criterion in hearing.asked:
         answer = answers[criterion.id]
-        quote, why = answer["quote"].strip(), answer.get("why", "")
+        quote = answer["quote"].strip()
+        why = answer.get("why", "")
         reply = JudgeAnswer(criterion=criterion.text, why=why, quote=quote)
         match answer["answer"]:
             case "met" if stands(quote, lines):

@@ -166,7 +166,8 @@ class JudgeRunner:
 
     def ask(self, brief: str, pictures: Mapping[str, Path]) -> tuple[str, AgentEnd]:
         """Run the agent on a brief in an empty room, and give its last words."""
-        ears, number = LastMessage(), len([*self.folder.glob("judge-*.md")]) + 1
+        ears = LastMessage()
+        number = len([*self.folder.glob("judge-*.md")]) + 1
         make_folder(self.folder)
         text = self.folder / f"judge-{number}.md"
         write_private(text, brief, errors="replace")

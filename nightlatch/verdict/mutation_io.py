@@ -103,7 +103,8 @@ def compare_tests(
     otherwise now, are run on the base's instead, and count with the faults that can be put into
     both. What there was no time for is named as `untried`.
     """
-    began, every = monotonic(), changed_tests(evaluator, comparison)
+    began = monotonic()
+    every = changed_tests(evaluator, comparison)
     shares = shared_out(comparison.suite.every, sorted(every))
     suites = [one for one in comparison.suite.every if one.by_id and one.name in shares]
 
@@ -367,10 +368,8 @@ def ids_of(
 ) -> frozenset[str]:
     """The ids of the test files that changes concern; all of them where ids do not tell their
     files."""
-    paths, there = (
-        concerned_files(evaluator, rev, changed, suite),
-        frozenset(map(evaluator.project_path, evaluator.files(rev))),
-    )
+    paths = concerned_files(evaluator, rev, changed, suite)
+    there = frozenset(map(evaluator.project_path, evaluator.files(rev)))
     found = frozenset(i for i in ids if belongs(i, paths))
     return found or frozenset(() if any(belongs(i, there) for i in ids) else ids)
 

@@ -28,7 +28,8 @@ def known_only(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) ->
     written = wrote(evaluator, comparison)
     if not ids or not written:
         return ()
-    name, found = f"q{digest(comparison.base, comparison.tree)[:8]}", list[str]()
+    name = f"q{digest(comparison.base, comparison.tree)[:8]}"
+    found = list[str]()
     for probes in probed(comparison, ids, written, name)[:MOST_FILES]:
         entry = (
             FILE,
@@ -72,12 +73,9 @@ def probed(comparison: Comparison, ids: Collection[str], written: str, name: str
             for one in ids
             if "::" in one and belongs(one, text.path)
         ]
-        if (
-            not text.test
-            or not text.new
-            or not names
-            or not holders(comparison.suite.every, text.path)
-        ):
+        if not (text.test and text.new and names):
+            continue
+        if not holders(comparison.suite.every, text.path):
             continue
         if text.path.endswith(".py"):
             probes = python_probes(text.path, text.new, names, written, name)
@@ -89,7 +87,8 @@ def probed(comparison: Comparison, ids: Collection[str], written: str, name: str
 
 def belongs(name: str, path: str) -> bool:
     """Is this id of this file? Go's ids name the package."""
-    file, folder = file_of(name), path.rpartition("/")[0]
+    file = file_of(name)
+    folder = path.rpartition("/")[0]
     in_package = path.endswith("_test.go") and (
         f"/{file}/".endswith(f"/{folder}/") if folder else "/" not in file
     )

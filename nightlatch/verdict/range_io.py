@@ -81,11 +81,8 @@ def tools_inside(repo: Repo) -> Iterator[str]:
     ]
     prefixes = [folder.parent if folder.name in TOOLS else folder for folder in named]
     for place in dict.fromkeys((*prefixes, repo.top / "node_modules")):
-        if (
-            place.is_dir()
-            and place != repo.top
-            and repo.ask("ls-files", "--error-unmatch", "--", str(place)) is None
-        ):
+        is_inside = place.is_dir() and place != repo.top
+        if is_inside and repo.ask("ls-files", "--error-unmatch", "--", str(place)) is None:
             yield os.fspath(place.relative_to(repo.top))
 
 
@@ -164,10 +161,8 @@ def examined(
         (approvals(project.repo, span), superseded(project.repo, span)) if span else (NOTHING, [])
     )
     named += [name for rule in known.keys() & SUPERSEDED for name in known[rule]]
-    engine, feature = (
-        replace(engine, protected=peoples(project)),
-        replace(asked, supersedes=(*asked.supersedes, *named)),
-    )
+    engine = replace(engine, protected=peoples(project))
+    feature = replace(asked, supersedes=(*asked.supersedes, *named))
     with engine.evaluator.progress.showing(asked.id or "the range"):
         return engine.examine(
             base,

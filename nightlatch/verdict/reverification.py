@@ -62,9 +62,9 @@ def may_reach(feature: Feature, said: VerifyResult | None, changes: Iterable[Cha
     for change in changes:
         if change.path in said.read:
             return True
-        came_or_went = not (change.old_mode and change.new_mode)
-        if came_or_went and (
-            posixpath.dirname(change.path) in folders or posixpath.basename(change.path) in words
-        ):
+        if change.old_mode and change.new_mode:
+            continue
+        folder, name = posixpath.split(change.path)
+        if folder in folders or name in words:
             return True
     return False

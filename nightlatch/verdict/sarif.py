@@ -104,7 +104,8 @@ def sarif(found: Sequence[Point], verdict: str, version: str) -> dict[str, objec
 
 
 def described(rule: str, found: Iterable[Point]) -> dict[str, object]:
-    reason, known = next(p.reason for p in found if p.reason.rule == rule), listing()[rule]
+    reason = next(p.reason for p in found if p.reason.rule == rule)
+    known = listing()[rule]
     text = f"{reason.next} For example: {known.example}. When it is wrong: {known.wrong}".strip()
     return {
         "id": rule,

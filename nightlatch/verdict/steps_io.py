@@ -79,7 +79,8 @@ class Examination:
 
 def verify_at(evaluator: TreeEvaluator, base: str, feature: Feature) -> VerifyResult:
     """Return what a feature's verify says at a base, which is found out once."""
-    name, known = proof_name(feature), evaluator.proofs(base)
+    name = proof_name(feature)
+    known = evaluator.proofs(base)
     if name in known:
         return known[name]
     result = evaluator.verify(base, base, feature)
@@ -305,7 +306,8 @@ def _probe_unwatched(x: Examination, e: Evidence) -> Evidence:
 
 
 def _probe_strength(x: Examination, e: Evidence) -> Evidence:
-    proof, verify = e.probes.proof or frozenset(), e.runs.now if base_owned(e) else None
+    proof = e.probes.proof or frozenset()
+    verify = e.runs.now if base_owned(e) else None
     found = proof_strength_io.examine(x.evaluator, x.comparison, proof, verify)
     known_only = neighbour_inputs_io.known_only(x.evaluator, x.comparison, e)
     return replace(e, probes=replace(e.probes, strength=replace(found, known_only=known_only)))

@@ -367,7 +367,7 @@ def verify_again(
 ) -> UnobservedResult:
     """The feature's verify in a hidden room."""
     now = e.runs.now
-    if now is None or now.answer is not CheckStatus.GREEN or tried_by_tests(comparison, now):
+    if now is None or now.answer is not CheckStatus.GREEN or is_tried_by_tests(comparison, now):
         return UnobservedResult()
     in_hidden_room = partial(verify_is_green, evaluator, comparison, seconds)
     if in_hidden_room(frozenset()):
@@ -382,7 +382,7 @@ def verify_again(
     return UnobservedResult(only=(line,))
 
 
-def tried_by_tests(comparison: Comparison, now: VerifyResult) -> bool:
+def is_tried_by_tests(comparison: Comparison, now: VerifyResult) -> bool:
     """Is a verify slow, and no more than the tests that are tried one by one anyway?"""
     is_slow = now.seconds > LONG and bool(comparison.suite.every)
     return is_slow and all(map(calls_a_runner, comparison.feature.verify))

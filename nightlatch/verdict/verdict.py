@@ -55,7 +55,8 @@ def _is_beyond_help(outlook: Iterable[Reason]) -> bool:
 def _wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
     """Yield each plain step, in the order of its cost, and whether it is still to be taken."""
     context, runs, probes = e.context, e.runs, e.probes
-    has_verify, passes = bool(e.feature.verify), is_green(runs.now)
+    has_verify = bool(e.feature.verify)
+    passes = is_green(runs.now)
     yield Step.BEFORE, has_verify and runs.before is None
     yield Step.OWN, runs.own is None
     yield Step.CHECKS, runs.checks is None
@@ -105,7 +106,8 @@ def _last_wishes(e: Evidence, *, is_held: bool) -> Iterator[tuple[Step, bool]]:
 
 def decide(e: Evidence) -> Verdict:
     """Return the two answers, from what was found out."""
-    reasons, has_progress = violations(e), progress(e)
+    reasons = violations(e)
+    has_progress = progress(e)
     stopped = {r.rule for r in reasons if r.ruling is not Ruling.FLAG}
     is_safe = stopped <= NOT_DONE
     is_proved = proved(e) if is_safe else None

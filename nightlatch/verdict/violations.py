@@ -176,7 +176,8 @@ def _problems_of_reports(base: SuiteResult, results: SuiteResult) -> list[str]:
     unsound = results.unsound.items()
     problems = [f"{name}: {why}" for name, why in unsound if name not in base.unsound]
     # Whoever could make the runner write no report would have every id forgotten.
-    if not problems and not results.by_id and base.by_id and base.ids:
+    had_report = base.by_id and bool(base.ids)
+    if had_report and not results.by_id and not problems:
         return ["no report was written, though there was one at the base"]
     return problems
 

@@ -294,7 +294,8 @@ class Pool:
         return self._keys[tree].makers
 
     def key_of(self, base: str) -> "EnvKey":
-        known, script = self.project.repo.files(base), self.project.path(INIT)
+        known = self.project.repo.files(base)
+        script = self.project.path(INIT)
         if self.project.apart:
             return EnvKey()
         shares = map(self.project.path, self.project.config.workspace.share)

@@ -91,7 +91,8 @@ def installing(
     locks = (
         workspace.tree / name for name in tracked(project.repo, workspace, package_stores.LOCKS)
     )
-    seen, kept = home_inside(spec), kept_home(project, workspace.env or "none")
+    seen = home_inside(spec)
+    kept = kept_home(project, workspace.env or "none")
     own = package_stores.own_stores(workspace.stores, locks, kept, seen, linked=linked)
     shared = [
         project.repo.folder / name
@@ -196,13 +197,10 @@ def own_environment(project: Project, workspace: Workspace) -> None:
     work needs."""
     for name in project.config.workspace.share:
         source, target = project.repo.folder / name, workspace.tree / project.path(name)
-        there = target.is_symlink() or workspace.has_own(project.path(name))
-        if (
-            name.rpartition("/")[2] in ENVIRONMENTS
-            and source.is_dir()
-            and not source.is_symlink()
-            and not there
-        ):
+        is_environment = name.rpartition("/")[2] in ENVIRONMENTS
+        is_folder = source.is_dir() and not source.is_symlink()
+        is_there = target.is_symlink() or workspace.has_own(project.path(name))
+        if is_environment and is_folder and not is_there:
             outside.asked(["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)])
 
 

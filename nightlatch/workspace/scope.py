@@ -174,7 +174,8 @@ def folders_of(files: Iterable[str]) -> frozenset[str]:
 
 def refused_names(seen: WorkspaceScan, parts: Sorted) -> dict[str, list[str]]:
     """Return what is named for rules about changes that do not stay."""
-    put_back, left_out = set(paths(parts.restored)), parts.left_out
+    put_back = set(paths(parts.restored))
+    left_out = parts.left_out
     secrets = ((path, lines) for path, lines in seen.secrets.items() if path not in put_back)
     tables = (path for path, oid in parts.tables.items() if oid and path not in left_out)
     in_the_way = (c.path for c in parts.free if c.path in parts.in_the_way)

@@ -281,7 +281,8 @@ def retarget(repo: Repo, space: Workspace, base: str) -> Workspace:
     """A pristine workspace moved to another commit; only what differs is written."""
     if base == space.base:
         return space
-    moved, changes = replace(space, base=base), repo.diff(space.base, base)
+    moved = replace(space, base=base)
+    changes = repo.diff(space.base, base)
     spread(repo, space, changes)
     git(repo, space, "update-index", "-z", "--index-info", stdin=index_info(changes, repo.width))
     # The rules of the base count, so they move with it.

@@ -464,14 +464,9 @@ class Caller:
             getattr(owner, "pytestmark", None),
             getattr(owner, "left_out", None),
         )
-        if (
-            function is None
-            or any(marked)
-            or getattr(function, "left_out", False)
-            or inspect.iscoroutinefunction(function)
-        ):
+        if not inspect.isfunction(function) or inspect.iscoroutinefunction(function):
             raise UntriedError
-        if not inspect.isfunction(function):
+        if any(marked) or getattr(function, "left_out", False):
             raise UntriedError
         tables = [*getattr(function, "tables", []), *getattr(owner, "tables", [])]
         for row in rows_of(tables):

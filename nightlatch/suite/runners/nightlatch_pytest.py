@@ -40,11 +40,11 @@ class Recorder:
             self.line(id=report.nodeid, result="skipped")
 
     def pytest_runtest_logreport(self, report: Any) -> None:
+        # setup and teardown that pass say nothing of the test; a skip is told by setup alone
+        is_told = report.when == "call" or not report.passed
         if report.failed and report.when != "call":
             self.line(id=report.nodeid, result="error")
-        elif report.outcome in ("passed", "failed", "skipped") and (
-            report.when == "call" or not report.passed
-        ):
+        elif is_told and report.outcome in ("passed", "failed", "skipped"):
             self.line(id=report.nodeid, result=report.outcome)
 
     @pytest.hookimpl(trylast=True)

@@ -152,8 +152,10 @@ def main(report: str, only: str, *words: str) -> int:
         for case in cases(unittest.TestLoader().discover(folder, pattern, top_of(folder))):
             case.found_in = top_of(folder)
             name = test_id(case)
-            own = {name, name.split("::")[0]} & wanted
-            if (not wanted and asked(case, modules)) or own or (unreadable(case) and name in files):
+            is_wanted = bool({name, name.split("::")[0]} & wanted)
+            # of a file that cannot be imported no test can be asked for by itself
+            is_unreadable = unreadable(case) and name in files
+            if is_wanted or is_unreadable or (not wanted and asked(case, modules)):
                 suite.addTest(case)
     with open(report, "w", encoding="utf-8") as Recorder.out:  # noqa: PTH123  # as above
         result = unittest.TextTestRunner(resultclass=Recorder).run(suite)  # type: ignore[arg-type]  # its stubs ask for more than it does
