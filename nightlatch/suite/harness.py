@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from nightlatch.suite.harness_tools import Manifest, Tools
 from nightlatch.suite.makefile import INCLUDE, is_makefile, making, recipes
 from nightlatch.util.globs import matcher
 
@@ -51,45 +52,6 @@ LOADED = ("?",)
 LOADS_FIRST = ("-r", "--require", "--import")
 # A larger file is data or a bundle, and would take minutes to be followed word by word.
 MOST_TEXT = 400_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """Programs, and the patterns of what each of them reads to know what to do."""
-
-    names: frozenset[str]
-    files: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """A file of which only the tables named in `scripts` (dotted) say what is run."""
-
-    file: str
-    names: frozenset[str]
-    scripts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """All that is known of programs that run other files; from shipped/harness.toml."""
-
-    wrappers: Mapping[str, int]
-    runners: frozenset[str]
-    interpreters: frozenset[str]
-    versions: re.Pattern[str]
-    code: frozenset[str]
-    values: frozenset[str]
-    shells: frozenset[str]
-    tools: tuple[Tool, ...]
-    manifests: tuple[Manifest, ...]
-    compares: frozenset[str]
-    folders: frozenset[str]
-    judging: re.Pattern[str]
-    testing: re.Pattern[str]
-
-    def interprets(self, program: str) -> bool:
-        return program in self.interpreters or bool(self.versions.match(program))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,35 +118,6 @@ class HarnessFile:
         return sorted(
             path for path in self.paths if path.startswith(below) and named(path[len(below) :])
         )
-
-
-def parse_tools(text: str) -> Tools:
-    """Return the tools of a TOML text."""
-    data = tomllib.loads(text)
-    own: dict[str, Any] = data["interpreters"]
-    return Tools(
-        wrappers=data["wrappers"],
-        runners=frozenset(data["runners"]["words"]),
-        interpreters=frozenset(own["names"]),
-        versions=re.compile(own["versions"]),
-        code=frozenset(own["code"]),
-        values=frozenset(own["values"]),
-        shells=frozenset(own["shells"]),
-        tools=tuple(
-            Tool(names=frozenset(each["names"]), files=tuple(each["files"]))
-            for each in data["tools"]
-        ),
-        manifests=tuple(
-            Manifest(
-                file=each["file"], names=frozenset(each["names"]), scripts=tuple(each["scripts"])
-            )
-            for each in data["manifests"]
-        ),
-        compares=frozenset(data["compares"]["words"]),
-        folders=frozenset(data["folders"]["tools"]),
-        judging=re.compile(data["judges"]["text"]),
-        testing=re.compile(data["judges"]["name"], re.IGNORECASE),
-    )
 
 
 def of_command(text: str, tools: Tools, place: HarnessFile, depth: int = 0) -> Iterator[Item]:
@@ -269,7 +202,7 @@ def _of_words(words: list[str], tools: Tools, place: HarnessFile, depth: int) ->
         yield from _file(place, arguments[0], arguments[1:])
     elif file := place.program(program):
         yield Item(path=file, words=tuple(arguments), compared=place.compared, program=True)
-    if tools.interprets(name):
+    if name in tools.interpreters:
         yield from _interpreted(name, arguments, tools, place, depth)
     if name == "go" and arguments[:1] == ["run"]:
         yield from _go_main(arguments[1:], place)
@@ -302,7 +235,7 @@ def _interpreted(
         if rest and _takes_module(name, word):
             yield from _module(rest[0], place, rest[1:])
             return
-        if word in tools.values or word in LOADS_FIRST:
+        if word in tools.interpreters.values or word in LOADS_FIRST:
             yield from _file(place, rest.pop(0)) if rest else ()
         elif not word.startswith("-") and not _is_subcommand(name, word):
             yield from _file(place, word, rest)
@@ -311,7 +244,7 @@ def _interpreted(
 
 def _takes_text(name: str, option: str, tools: Tools) -> bool:
     """Whether a program text follows this option; node's -r loads a file."""
-    return option in tools.code and not (name.startswith("node") and option == "-r")
+    return option in tools.interpreters.code and not (name.startswith("node") and option == "-r")
 
 
 def _takes_module(name: str, option: str) -> bool:
@@ -326,7 +259,7 @@ def _is_subcommand(name: str, word: str) -> bool:
 
 def _of_text(name: str, text: str, tools: Tools, place: HarnessFile, depth: int) -> Iterator[Item]:
     """What a program text on the command line runs."""
-    if name in tools.shells:
+    if name in tools.interpreters.shells:
         yield from of_command(text, tools, place, depth + 1)
     elif not (place.compared or tools.judging.search(text)):
         # A program text that judges nothing itself leaves that to what it imports.

@@ -4,7 +4,8 @@ whether it could ever refuse."""
 import re
 import shlex
 
-from nightlatch.suite.harness import Tools, simple_commands, unwrapped
+from nightlatch.suite.harness import simple_commands, unwrapped
+from nightlatch.suite.harness_tools import Tools
 from nightlatch.util.text import plain
 
 MODULE = re.compile(

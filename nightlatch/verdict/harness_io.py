@@ -15,15 +15,14 @@ from nightlatch.suite.evaluate_io import TreeEvaluator
 from nightlatch.suite.harness import (
     HarnessFile,
     Item,
-    Tools,
     counts,
     of_command,
     of_file,
-    parse_tools,
     part,
     put_back,
     traced_harness,
 )
+from nightlatch.suite.harness_tools import Tools, parse_tools
 from nightlatch.suite.results import VerifyResult
 from nightlatch.suite.runner_detection import CHECKS, supersedes
 from nightlatch.util.globs import matcher

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import nightlatch
-from nightlatch.suite.harness import parse_tools
+from nightlatch.suite.harness_tools import parse_tools
 from nightlatch.suite.verify_commands import wanting, weakness, why_red
 
 TOOLS = parse_tools(
