@@ -117,7 +117,7 @@ def suite_text(suites: Sequence[Suite]) -> str:
 
 def by_hand(suite: Suite) -> str:
     """The command that a person types for a suite."""
-    return suite.runner.by_hand or suite.runner.command[-1]
+    return suite.runner.run.by_hand or suite.runner.run.command[-1]
 
 
 def check_text(found: Iterable[Tool]) -> str:

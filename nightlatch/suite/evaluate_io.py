@@ -200,7 +200,7 @@ class TreeEvaluator:
         paths = [self.project_path(path) for path in self.files(tree)] if gone else []
 
         def has_tests(one: Suite) -> bool:
-            return any(map(matching(one.patterns(one.runner.tests)), paths))
+            return any(map(matching(one.patterns(one.runner.files.tests)), paths))
 
         return [one.name for one in gone if has_tests(one)]
 

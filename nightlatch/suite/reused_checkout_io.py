@@ -91,8 +91,11 @@ class ReusedCheckout:
         the tree in the suite's folder."""
         runner = self.suite.runner
         return (
-            *runner.built,
-            *(self.evaluator.repo_path(pattern) for pattern in self.suite.patterns(runner.built)),
+            *runner.files.built,
+            *(
+                self.evaluator.repo_path(pattern)
+                for pattern in self.suite.patterns(runner.files.built)
+            ),
         )
 
     def put(self, room: SandboxSpec, path: str, text: str) -> None:

@@ -171,7 +171,7 @@ def run_suite(
     there.
     """
     names = only if isinstance(only, list) else sorted(only)
-    with desk(hands, room, runner.env) as place:
+    with desk(hands, room, runner.run.env) as place:
         (place.folder / "only").write_text(
             "".join(f"{name}\n" for name in names), encoding="utf-8", errors="surrogateescape"
         )
@@ -186,13 +186,19 @@ def run_suite(
                 tail=f"{tail}\n{ended(ran)}",
                 absent=ran.exit in ABSENT,
             )
-        if runner.report == "folder":
+        if runner.output.report == "folder":
             left = read_folder(hands, place.folder / "reports", root)
-            built = read_built(hands, room, runner.reports, began, root) if runner.reports else None
-            return of_folder(joined(left, built), ran.exit or 0, tail, known=bool(runner.tests))
+            built = (
+                read_built(hands, room, runner.output.reports, began, root)
+                if runner.output.reports
+                else None
+            )
+            return of_folder(
+                joined(left, built), ran.exit or 0, tail, known=bool(runner.files.tests)
+            )
         data = hands.report(report)
-        found = read_report(runner.report, data, root) if data is not None else None
-        return weigh(found, ran.exit or 0, tail, empty=runner.empty)
+        found = read_report(runner.output.report, data, root) if data is not None else None
+        return weigh(found, ran.exit or 0, tail, empty=runner.output.empty)
 
 
 def suite_command(
@@ -202,7 +208,7 @@ def suite_command(
     argv = arguments(runner, place, python, only)
     if up and argv[0].startswith("node_modules/"):
         argv = ["sh", "-c", UPWARDS.format(" ".join(above(up))), *argv]
-    if runner.stdout:
+    if runner.output.stdout:
         argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
     return argv
 
@@ -230,7 +236,7 @@ def arguments(
         "{only}": f"{place.seen}/only",
         "{pattern}": "|".join(dict.fromkeys(re.escape(name.split("/", 1)[0]) for name in names)),
     }
-    command = plain or (runner.again if names and runner.again else runner.command)
+    command = plain or (runner.run.again if names and runner.run.again else runner.run.command)
     return [
         filled(word, words)
         for part in command

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from nightlatch.suite import test_names
 from nightlatch.suite.results import file_of
@@ -17,6 +17,7 @@ from nightlatch.util.globs import matcher
 # The person's own checks, which no candidate brings along.
 CHECKS = "checks/**"
 MOST_READ = 50
+T = TypeVar("T")
 # By this line the check that `init` writes for the tests is known: the suites run them with ids.
 SUITE_MARK = "# nightlatch: tests"
 
@@ -59,69 +60,134 @@ class RunnerCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runner:
-    """One way to run tests, as its TOML file says.
+class RunnerCommand:
+    """How a runner is started: `command` for all tests, `again` for some.
 
-    In `command` and `again` stand {python}, {runners}, {report}, {only} (a file with one id a line;
-    empty: all), and as whole arguments {files}, {names} and {pattern} of the wanted ids, and
-    {options}, what a person's own command adds. `code` are the patterns of files that hold code,
-    `built` of what the toolchain itself keeps below the tree and HOME. `module` is what the
-    project's Python must be able to import. `reports` are patterns of report files that the run
-    leaves below its folder.
-
-    Of the runners of one `language` a folder has at most one. `manifests` are the files that make a
-    folder a project of its own; `nested` says whether such a folder below another one is a suite
-    apart: "own" always, "config" where it has a sign of its own. `spreads` are the signs that a
-    runner goes into the projects below its folder, with the options `spreading`; `ignoring` are
-    those that keep it out of one. `by_hand` is the command that people type, `usual` stands for
-    {options} where nobody says any. `plain` is the framework's own command, without a word that
-    only the loop would use, and `plain_report` the format of what it leaves in {report}; {ids} are
-    the wanted ids there, {kit} is a reporter under a name that says nothing.
+    In both stand {python}, {runners}, {report}, {only} (a file with one id a line; empty: all), and
+    as whole arguments {files}, {names} and {pattern} of the wanted ids, and {options}, what a
+    person's own command adds. `by_hand` is the command that people type. `plain` is the framework's
+    own command, without a word that only the loop would use, and `plain_report` the format of what
+    it leaves in {report}; {ids} are the wanted ids there, {kit} is a reporter under a name that
+    says nothing.
     """
 
-    name: str
-    report: str
     command: tuple[str, ...]
-    tests: tuple[str, ...]
     again: tuple[str, ...] = ()
-    config: tuple[str, ...] = ()
-    code: tuple[str, ...] = ()
-    built: tuple[str, ...] = ()
-    found: tuple[RunnerSign, ...] = ()
-    patterns: str = ""
-    script: str = ""
-    module: str = ""
-    empty: tuple[int, ...] = ()
-    stdout: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
-    canary: Canary | None = None
-    language: str = ""
-    manifests: tuple[str, ...] = ()
-    nested: str = "own"
-    spreads: tuple[RunnerSign, ...] = ()
-    ignoring: tuple[str, ...] = ()
     by_hand: str = ""
-    reports: tuple[str, ...] = ()
-    calls: tuple[RunnerCall, ...] = ()
-    usual: tuple[str, ...] = ()
-    spreading: tuple[str, ...] = ()
     plain: tuple[str, ...] = ()
     plain_report: str = ""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerOutput:
+    """What a run leaves: a `report` in this format, on `stdout` or in {report}.
+
+    `reports` are patterns of report files that it leaves below its folder, `empty` the exit codes
+    that say that there were no tests.
+    """
+
+    report: str
+    reports: tuple[str, ...] = ()
+    stdout: bool = False
+    empty: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerFiles:
+    """Patterns of the files that are a runner's: its `tests`, its configuration, and all `code` of
+    its language.
+
+    `built` is what the toolchain itself keeps below the tree and HOME. `manifests` make a folder a
+    project of its own; `patterns` finds further patterns of tests in the configuration.
+    """
+
+    tests: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    config: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
+    manifests: tuple[str, ...] = ()
+    patterns: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSigns:
+    """By what a runner is found: one of these signs, and a `module` that the project's Python must
+    be able to import.
+
+    `nested` says whether a project below another one is a suite apart: "own" always, "config" where
+    it has a sign of its own. `spreads` are the signs that a runner goes into the projects below its
+    folder.
+    """
+
+    found: tuple[RunnerSign, ...] = ()
+    module: str = ""
+    nested: str = "own"
+    spreads: tuple[RunnerSign, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerOptions:
+    """The ways in which people call a runner, and the options that it gets beside theirs.
+
+    `usual` stands for {options} where nobody says any, `spreading` is for a runner that goes into
+    the projects below its folder, `ignoring` keeps it out of one. `script` is what the report's
+    options take the place of in a "test" script of package.json.
+    """
+
+    calls: tuple[RunnerCall, ...] = ()
+    usual: tuple[str, ...] = ()
+    spreading: tuple[str, ...] = ()
+    ignoring: tuple[str, ...] = ()
+    script: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """One way to run tests, as its TOML file says.
+
+    Of the runners of one `language` a folder has at most one.
+    """
+
+    name: str
+    run: RunnerCommand
+    output: RunnerOutput
+    language: str = ""
+    canary: Canary | None = None
+    files: RunnerFiles = field(default_factory=RunnerFiles)
+    signs: RunnerSigns = field(default_factory=RunnerSigns)
+    options: RunnerOptions = field(default_factory=RunnerOptions)
+
     @property
     def python(self) -> bool:
-        return "{python}" in self.command
+        return "{python}" in self.run.command
 
 
 def parse(text: str) -> Runner:
-    """A runner from its TOML file."""
-    data = tomllib.loads(text)
-    found, spreads = (
-        tuple(RunnerSign(**sign) for sign in data.pop(key, ())) for key in ("found", "spreads")
+    """A runner from its TOML file, in which all keys stand side by side."""
+    data = _tuples(tomllib.loads(text))
+    for key in ("found", "spreads"):
+        data[key] = tuple(RunnerSign(**sign) for sign in data.get(key, ()))
+    data["calls"] = tuple(RunnerCall(**_tuples(call)) for call in data.get("calls", ()))
+    canary = data.pop("canary", None)
+    return Runner(
+        name=data.pop("name"),
+        language=data.pop("language", ""),
+        run=_part(RunnerCommand, data),
+        output=_part(RunnerOutput, data),
+        canary=Canary(**canary) if canary else None,
+        files=_part(RunnerFiles, data),
+        signs=_part(RunnerSigns, data),
+        options=_part(RunnerOptions, data),
+        # What is still there is misspelled, and no runner takes it.
+        **data,
     )
-    calls = tuple(RunnerCall(**_tuples(call)) for call in data.pop("calls", ()))
-    canary = Canary(**data.pop("canary")) if "canary" in data else None
-    return Runner(**_tuples(data), found=found, spreads=spreads, calls=calls, canary=canary)
+
+
+def _part(kind: type[T], data: dict[str, Any]) -> T:
+    """A value of this kind, made of its keys, which are taken out of the table."""
+    names = [name for name in get_type_hints(kind) if name in data]
+    return kind(**{name: data.pop(name) for name in names})
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,8 +205,8 @@ def detect(
     `read` gives the text of one file; `has`: can the project's own Python import this?
     """
     for runner in runners:
-        is_shown = any(has_sign(sign, paths, read) for sign in runner.found)
-        if is_shown and (not runner.module or has(runner.module)):
+        is_shown = any(has_sign(sign, paths, read) for sign in runner.signs.found)
+        if is_shown and (not runner.signs.module or has(runner.signs.module)):
             return own_script(own_patterns(runner, paths, read), paths, read)
     return None
 
@@ -165,32 +231,34 @@ def has_sign(sign: RunnerSign, paths: Collection[str], read: Callable[[str], str
 
 def own_patterns(runner: Runner, paths: Collection[str], read: Callable[[str], str]) -> Runner:
     """The runner, with the test-file patterns that the project's own configuration adds."""
-    texts = [read(path) for path in runner.config if runner.patterns and path in paths]
+    texts = [read(path) for path in runner.files.config if runner.files.patterns and path in paths]
     named = {
         word
         for text in texts
-        for line in re.findall(runner.patterns, text, re.MULTILINE)
+        for line in re.findall(runner.files.patterns, text, re.MULTILINE)
         for word in re.findall(r"[\w*?./-]+", line)
     }
     more = tuple(f"**/{word}" for word in sorted(named))
-    return replace(runner, tests=(*runner.tests, *more))
+    files = replace(runner.files, tests=(*runner.files.tests, *more))
+    return replace(runner, files=files)
 
 
 def own_script(runner: Runner, paths: Collection[str], read: Callable[[str], str]) -> Runner:
     """The runner, started by the project's own "test" script of package.json where that one
     only lacks the report."""
-    if not runner.script or "package.json" not in paths:
+    if not runner.options.script or "package.json" not in paths:
         return runner
     try:
         line = json.loads(read("package.json"))["scripts"]["test"]
     except (ValueError, KeyError, TypeError):
         return runner
     added = " ".join(
-        f"'{argument}'" for argument in runner.command if argument.startswith("--test")
+        f"'{argument}'" for argument in runner.run.command if argument.startswith("--test")
     )
-    own, count = re.subn(runner.script, lambda _: added, str(line))
+    own, count = re.subn(runner.options.script, lambda _: added, str(line))
     shell = ("sh", "-c", f'PATH="$PWD/node_modules/.bin:$PATH"; {own}')
-    return replace(runner, command=shell, again=shell) if count else runner
+    run = replace(runner.run, command=shell, again=shell)
+    return replace(runner, run=run) if count else runner
 
 
 def supersedes(names: Iterable[str], test: str) -> bool:

@@ -127,7 +127,10 @@ def find(
     tops = [suite for suite in found if not suite.folder]
     data = matching(
         tuple(
-            pattern for suite in tops for pattern in suite.runner.tests if pattern.endswith("/**")
+            pattern
+            for suite in tops
+            for pattern in suite.runner.files.tests
+            if pattern.endswith("/**")
         )
     )
     # a project among the tests is their data
@@ -145,9 +148,9 @@ def runner_in(kinds: Iterable[Runner], files: ProjectFiles, folder: str, has: Ha
     """The first runner of a language that a folder's files point to, as the folder configures
     it."""
     for kind in kinds:
-        is_shown = any(files.shows(folder, sign) for sign in kind.found)
+        is_shown = any(files.shows(folder, sign) for sign in kind.signs.found)
         # Asked last: to look into the project's Python costs a start of it.
-        if is_shown and (not kind.module or has(kind.module, folder)):
+        if is_shown and (not kind.signs.module or has(kind.signs.module, folder)):
             inside = files.inside(folder)
             return own_script(own_patterns(kind, inside, inside.read), inside, inside.read)
     return None
@@ -171,8 +174,8 @@ def _of_language(kinds: Sequence[Runner], files: ProjectFiles, has: Has) -> list
 
 def _project_folders(kinds: Sequence[Runner], files: ProjectFiles) -> set[str]:
     """The folders with a file that makes them a project of this language."""
-    signs = {sign.file for kind in kinds for sign in kind.found}
-    manifests = {name for kind in kinds for name in kind.manifests}
+    signs = {sign.file for kind in kinds for sign in kind.signs.found}
+    manifests = {name for kind in kinds for name in kind.files.manifests}
     # A sign with a folder in its name lies in the project, and not at its top.
     marks = manifests | {file for file in signs if "/" not in file}
     homes = {posixpath.dirname(path) for mark in marks for path in files.fitting(mark)}
@@ -189,10 +192,14 @@ def _apart(
     files: ProjectFiles,
 ) -> bool:
     """Does nothing of what runs the folder above run this one too?"""
-    if any(files.shows(above, sign) for sign in parent.spreads):
+    if any(files.shows(above, sign) for sign in parent.signs.spreads):
         return False
-    configured = any(files.shows(folder, sign) for sign in kind.found if "/" not in sign.file)
-    return kind.nested == "own" or above not in anchored or (kind.nested == "config" and configured)
+    configured = any(files.shows(folder, sign) for sign in kind.signs.found if "/" not in sign.file)
+    return (
+        kind.signs.nested == "own"
+        or above not in anchored
+        or (kind.signs.nested == "config" and configured)
+    )
 
 
 def _with_tests(
@@ -203,17 +210,17 @@ def _with_tests(
     for folder, kind in accepted.items():
         inner = _suites_below(folder, accepted)
         # Rust's tests may stand in any of its files
-        anywhere = kind.report == "cargo" and folder in anchored
+        anywhere = kind.output.report == "cargo" and folder in anchored
         # A project that is all one suite is one before its first test is written.
         is_only_one = not inner and not folder
         if not (is_only_one or anywhere or _has_test(kind, files.inside(folder), inner)):
             continue
-        spread = kind.spreading and any(files.shows(folder, sign) for sign in kind.spreads)
-        words = (*kind.usual, *(kind.spreading if spread else ()))
-        usual = replace(
-            kind, command=spliced(kind.command, words), again=spliced(kind.again, words)
+        spread = kind.options.spreading and any(
+            files.shows(folder, sign) for sign in kind.signs.spreads
         )
-        yield placed(usual, folder, files.read, inner if kind.ignoring else ())
+        words = (*kind.options.usual, *(kind.options.spreading if spread else ()))
+        usual = with_words(kind, words)
+        yield placed(usual, folder, files.read, inner if kind.options.ignoring else ())
 
 
 def _suites_below(folder: str, accepted: Iterable[str]) -> tuple[str, ...]:
@@ -227,24 +234,31 @@ def _holds(folder: str, other: str) -> bool:
 
 
 def _has_test(kind: Runner, paths: Iterable[str], inner: tuple[str, ...]) -> bool:
-    is_test, is_code = matcher(kind.tests), matcher(kind.code)
+    is_test, is_code = matcher(kind.files.tests), matcher(kind.files.code)
     others = tuple(f"{other}/" for other in inner)
     return any(not path.startswith(others) and is_code(path) and is_test(path) for path in paths)
 
 
 def placed(runner: Runner, folder: str, read: Read, without: tuple[str, ...] = ()) -> Suite:
     """A shipped runner in a folder, under the name that people see."""
-    line = PACKAGE_LINES.get(runner.report)
+    line = PACKAGE_LINES.get(runner.output.report)
     told = line.search(read(f"{folder}/go.mod")) if line and folder else None
-    words = tuple(word.replace("{folder}", name) for name in without for word in runner.ignoring)
-    command = spliced(runner.command, words)
+    words = tuple(
+        word.replace("{folder}", name) for name in without for word in runner.options.ignoring
+    )
     return Suite(
         name=f"{folder} ({runner.name})" if folder else runner.name,
         folder=folder,
-        runner=replace(runner, command=command, again=spliced(runner.again, words)),
+        runner=with_words(runner, words),
         module=told[1] if told else "",
         without=without,
     )
+
+
+def with_words(runner: Runner, words: Collection[str]) -> Runner:
+    """The runner, with these words among its options."""
+    command, again = (spliced(part, words) for part in (runner.run.command, runner.run.again))
+    return replace(runner, run=replace(runner.run, command=command, again=again))
 
 
 def spliced(command: Sequence[str], words: Iterable[str]) -> tuple[str, ...]:
@@ -267,8 +281,8 @@ def _nearest(folder: str, known: Collection[str]) -> str | None:
 
 def sign_files(runners: Iterable[Runner]) -> Callable[[str], bool]:
     """Is this a file by which a suite may be found, or told how to run?"""
-    signs = {sign.file for kind in runners for sign in (*kind.found, *kind.spreads)}
-    named = {name for kind in runners for name in (*kind.manifests, *kind.config)}
+    signs = {sign.file for kind in runners for sign in (*kind.signs.found, *kind.signs.spreads)}
+    named = {name for kind in runners for name in (*kind.files.manifests, *kind.files.config)}
     return matcher(
         [name if name.startswith("**/") else f"**/{name}" for name in sorted(signs | named)]
     )
@@ -279,9 +293,9 @@ def manifest_files(runners: Iterable[Runner]) -> Callable[[str], bool]:
     signs = {
         sign.file
         for kind in runners
-        for sign in (*kind.found, *kind.spreads)
+        for sign in (*kind.signs.found, *kind.signs.spreads)
         if not sign.file.startswith("**/")
     }
     return matcher(
-        [f"**/{name}" for name in sorted(signs.union(*(kind.manifests for kind in runners)))]
+        [f"**/{name}" for name in sorted(signs.union(*(kind.files.manifests for kind in runners)))]
     )

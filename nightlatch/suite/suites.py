@@ -54,13 +54,13 @@ class Suite:
 
     def configs(self) -> Iterator[str]:
         """The patterns of its configuration, which may also lie in a folder above."""
-        yield from self.patterns(self.runner.config)
+        yield from self.patterns(self.runner.files.config)
         above = self.folder
         while above:
             above = posixpath.dirname(above)
             yield from (
                 f"{above}/{name}" if above else name
-                for name in self.runner.config
+                for name in self.runner.files.config
                 if not name.startswith("**/")
             )
 
@@ -112,10 +112,10 @@ class Suites:
         return len(self.every) == 1 and not self.every[0].folder
 
     def tests(self, path: str) -> bool:
-        return matching(*(suite.patterns(suite.runner.tests) for suite in self.every))(path)
+        return matching(*(suite.patterns(suite.runner.files.tests) for suite in self.every))(path)
 
     def code(self, path: str) -> bool:
-        return matching(*(suite.patterns(suite.runner.code) for suite in self.every))(path)
+        return matching(*(suite.patterns(suite.runner.files.code) for suite in self.every))(path)
 
     def config(self, path: str) -> bool:
         return matching(*(tuple(suite.configs()) for suite in self.every))(path)
@@ -139,16 +139,18 @@ def _matching(patterns: tuple[str, ...]) -> Callable[[str], bool]:
 
 def suites_of(every: Sequence[Suite], runners: Sequence[Runner]) -> Suites:
     """These suites together; whose files nobody tells apart, all runners' patterns hold for it."""
-    known = [(suite, [suite.runner] if suite.runner.tests else runners) for suite in every]
+    known = [(suite, [suite.runner] if suite.runner.files.tests else runners) for suite in every]
     patterns = [
         pattern
         for suite, kinds in known
         for kind in kinds
-        for pattern in suite.patterns((*kind.tests, *kind.config))
+        for pattern in suite.patterns((*kind.files.tests, *kind.files.config))
     ]
     configs = [pattern for suite in every for pattern in suite.configs()]
     usual = (
-        () if every else [pattern for kind in runners for pattern in (*kind.tests, *kind.config)]
+        ()
+        if every
+        else [pattern for kind in runners for pattern in (*kind.files.tests, *kind.files.config)]
     )
     return Suites(every=tuple(every), files=matcher(dict.fromkeys((*patterns, *configs, *usual))))
 
@@ -159,8 +161,10 @@ def holders(suites: Sequence[Suite], name: str) -> tuple[Suite, ...]:
     file = file_of(name)
     exact = tuple(suite for suite in suites if suite.name == name)
     here = tuple(suite for suite in suites if suite.below(file))
-    told = tuple(suite for suite in here if _matching(suite.patterns(suite.runner.code))(file))
-    loose = tuple(suite for suite in here if suite.runner.report not in NAMES_FILES) or here
+    told = tuple(
+        suite for suite in here if _matching(suite.patterns(suite.runner.files.code))(file)
+    )
+    loose = tuple(suite for suite in here if suite.runner.output.report not in NAMES_FILES) or here
     return exact or _deepest(told) or (_deepest(loose) if "::" in name else here) or tuple(suites)
 
 
@@ -262,7 +266,7 @@ def run_by_nothing(
 ) -> dict[str, list[str]]:
     """Files that look like tests and that no suite collects, by the folder at the project's top."""
     looks_like_test = test_pattern(runners)
-    collected = matching(*(suite.patterns(suite.runner.tests or ("**",)) for suite in suites))
+    collected = matching(*(suite.patterns(suite.runner.files.tests or ("**",)) for suite in suites))
     loose_files: dict[str, list[str]] = {}
     for path in paths:
         if not looks_like_test(path) or _is_aside(path):
@@ -276,8 +280,10 @@ def run_by_nothing(
 def test_pattern(runners: Sequence[Runner]) -> Callable[[str], bool]:
     """Return what tells files that look like a test to any of these runners."""
     # A whole folder of tests holds data and helpers too, so by its folder alone no file is one.
-    tests = [pattern for kind in runners for pattern in kind.tests if not pattern.endswith("/**")]
-    is_test, is_code = matcher(tests), matcher(p for kind in runners for p in kind.code)
+    tests = [
+        pattern for kind in runners for pattern in kind.files.tests if not pattern.endswith("/**")
+    ]
+    is_test, is_code = matcher(tests), matcher(p for kind in runners for p in kind.files.code)
     return lambda path: is_test(path) and is_code(path)
 
 
@@ -299,7 +305,7 @@ def loose(folder: str, files: Sequence[str]) -> str:
 def weak(suite: Suite) -> str:
     """Why the tests of a suite have no ids, and what would give them some."""
     helps = "write the runner's own command, or let it leave JUnit XML in $NIGHTLATCH_REPORTS"
-    name = suite.name if suite.folder else f"the command {suite.runner.command[-1]}"
+    name = suite.name if suite.folder else f"the command {suite.runner.run.command[-1]}"
     return (
         f"{name} is known by its exit code alone, and its tests by what their files say:"
         f" {suite.weak}; {helps}"
@@ -311,4 +317,6 @@ def _runs(suite: Suite, path: str) -> bool:
     inside = suite.below(path) and not any(
         suite.local(path).startswith(f"{other}/") for other in suite.without
     )
-    return inside and (not suite.runner.code or matching(suite.patterns(suite.runner.code))(path))
+    return inside and (
+        not suite.runner.files.code or matching(suite.patterns(suite.runner.files.code))(path)
+    )

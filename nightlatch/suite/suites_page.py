@@ -17,6 +17,6 @@ def page(text: str, runners: Iterable[Runner]) -> str:
 def rows(runners: Iterable[Runner]) -> Iterator[str]:
     for runner in runners:
         yield (
-            f"| {runner.name} | {runner.language} | `{runner.by_hand}` |"
+            f"| {runner.name} | {runner.language} | `{runner.run.by_hand}` |"
             f" {LEVELS[runner.canary is not None]} |"
         )

@@ -7,7 +7,13 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from nightlatch.suite.runner_detection import Runner, RunnerCall
+from nightlatch.suite.runner_detection import (
+    Runner,
+    RunnerCall,
+    RunnerCommand,
+    RunnerFiles,
+    RunnerOutput,
+)
 from nightlatch.suite.suite_finder import Read, find, placed, spliced
 from nightlatch.suite.suites import Suite
 from nightlatch.suite.test_scripts import (
@@ -236,11 +242,9 @@ def by_exit_code(one: Named, folder: str, why: str) -> Suite:
     files = (word.removeprefix("./") for word in words if "." in word or "/" in word)
     runner = Runner(
         name="tests",
-        report="folder",
-        command=("sh", "-c", one.command),
-        tests=(),
-        reports=reports,
-        config=tuple(dict.fromkeys((*files, *RUN_BY))),
+        run=RunnerCommand(command=("sh", "-c", one.command)),
+        output=RunnerOutput(report="folder", reports=reports),
+        files=RunnerFiles(config=tuple(dict.fromkeys((*files, *RUN_BY)))),
     )
     name = one.name or (f"{folder} ({one.command})" if folder else "tests")
     return Suite(
@@ -274,17 +278,18 @@ def by_runner(
     """A known runner with the person's options, wrapper and preparations."""
     runner = reading.runner or ground.runners[0]
     # A command that differs from the runner's own knows no second way to run single tests again.
-    commands = (reading.command, ()) if reading.command else (runner.command, runner.again)
+    commands = (reading.command, ()) if reading.command else (runner.run.command, runner.run.again)
     steps = preparation(before, reading.folder)
     command, again = (after_preparation(steps, as_called(words, reading)) for words in commands)
-    env = {**runner.env, **dict(reading.env)}
-    configured = replace(runner, command=command, again=again, env=env)
+    env = {**runner.run.env, **dict(reading.env)}
+    run = replace(runner.run, command=command, again=again, env=env)
+    configured = replace(runner, run=run)
     return placed(configured, reading.folder, ground.read)
 
 
 def as_called(command: Sequence[str], reading: CommandReading) -> tuple[str, ...]:
     """A runner's command with the options, the wrapper and the Python of the person's own."""
-    runner_options = reading.runner.usual if reading.runner else ()
+    runner_options = reading.runner.options.usual if reading.runner else ()
     words = spliced(command, reading.options or runner_options)
     # `uv run` and its like bring a Python of their own, which the project's would replace.
     is_of_python = words[:1] == ("{python}",)
@@ -474,7 +479,7 @@ def direct(
     """The runner that is called by these words, how it is called, and how many words that takes."""
     best: tuple[Runner, RunnerCall, int] | None = None
     for runner in runners:
-        for call in runner.calls:
+        for call in runner.options.calls:
             used = words_used(words, call)
             # the longest call wins: `python -m pytest` is pytest's, and not Python's
             if used and (best is None or used > best[2]):

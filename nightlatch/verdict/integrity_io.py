@@ -108,8 +108,8 @@ def test_texts(
 ) -> dict[str, str]:
     """The base's test files that have ids which pass, as texts: those beside changed code
     first, where there are many."""
-    is_test = matching(suite.patterns(suite.runner.tests))
-    is_code = matching(suite.patterns(suite.runner.code))
+    is_test = matching(suite.patterns(suite.runner.files.tests))
+    is_code = matching(suite.patterns(suite.runner.files.code))
     listed = (
         (evaluator.project_path(path), entry)
         for path, entry in evaluator.test_files(comparison.base, comparison.suite).items()

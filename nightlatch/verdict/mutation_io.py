@@ -338,7 +338,7 @@ def mutant_pairs(
 
 def code_files(evaluator: TreeEvaluator, suite: Suite, tree: str) -> list[str]:
     """The files of a tree that hold code in the language of a suite, tests among them."""
-    is_code = matching(suite.patterns(suite.runner.code))
+    is_code = matching(suite.patterns(suite.runner.files.code))
     entries = evaluator.files(tree).items()
     files = [evaluator.project_path(path) for path, (mode, _) in entries if mode in FILES]
     return [path for path in files if is_code(path)]
@@ -379,14 +379,14 @@ def concerned_files(
 ) -> frozenset[str]:
     """Changed test files, and a few of those that import changed helpers, also by way of
     others, or name changed data."""
-    is_code = matching(suite.patterns(suite.runner.code))
+    is_code = matching(suite.patterns(suite.runner.files.code))
     helpers = [
         path for path in changed if is_code(path) and not test_names.NOT_HELPERS.search(path)
     ]
     data = names_of_data(path for path in changed if not is_code(path))
     if not (helpers or data):
         return changed
-    is_test = matching(suite.patterns(suite.runner.tests))
+    is_test = matching(suite.patterns(suite.runner.files.tests))
     paths = map(evaluator.project_path, evaluator.files(rev))
     texts = {path: text(evaluator, rev, path) for path in paths if is_test(path) and is_code(path)}
     importing = users(helpers, texts) if helpers else frozenset[str]()

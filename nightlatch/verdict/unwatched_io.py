@@ -81,8 +81,8 @@ class UnobservedRun:
 
     def test_texts(self, tree: str) -> dict[str, str]:
         """The test files of a tree by their names in the suite's folder."""
-        is_test = matching(self.suite.patterns(self.suite.runner.tests))
-        is_code = matching(self.suite.patterns(self.suite.runner.code))
+        is_test = matching(self.suite.patterns(self.suite.runner.files.tests))
+        is_code = matching(self.suite.patterns(self.suite.runner.files.code))
         paths = [
             path
             for path in map(self.evaluator.project_path, self.evaluator.files(tree))
@@ -170,7 +170,9 @@ class UnobservedRun:
             root = str(place.hands.sandbox.inside(inner, inner.tree / inner.cwd))
             data = place.read_back("report")
         report = (
-            read_report(kind.plain_report or kind.report, data, root) if data is not None else None
+            read_report(kind.run.plain_report or kind.output.report, data, root)
+            if data is not None
+            else None
         )
         if report is None or ran.timed_out:
             return None
@@ -185,13 +187,13 @@ class UnobservedRun:
         own = [self.suite.local(one) for one in ids]
         kit = place.put("values.mjs", (RUNNERS / "nightlatch_node.mjs").read_text(encoding="utf-8"))
         desk = ReportDir(room=place.room, folder=place.folder, seen=place.seen, runners=place.seen)
-        plain = run_io.arguments(kind, desk, self.suite.python, own, kind.plain)
+        plain = run_io.arguments(kind, desk, self.suite.python, own, kind.run.plain)
         argv = [word.replace("{kit}", kit) for word in plain]
         if argv[0] == "node":
-            argv = [*alone.node_words(kind.command), *argv[1:]]
-        if kind.stdout:
+            argv = [*alone.node_words(kind.run.command), *argv[1:]]
+        if kind.output.stdout:
             argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
-        env = dict(kind.env) if Aspect.VARIABLES in usual else {}
+        env = dict(kind.run.env) if Aspect.VARIABLES in usual else {}
         if kind.name == "pytest" and Aspect.FRAMEWORK not in usual:
             # A test that looks for pytest among the modules would know that it is tested.
             place.put("values.py", (RUNNERS / "alone_pytest.py").read_text(encoding="utf-8"))
@@ -274,7 +276,7 @@ def tried(trial: UnobservedRun) -> UnobservedResult:
     known = confirmed(trial, trial.work, failed) if trial.work and failed else UnobservedResult()
     sure = {one for one, came in told.items() if came == PASSED}
     rest = [one for one in (*trial.new, *trial.near) if one not in sure]
-    if known.only or not rest or not trial.suite.runner.plain:
+    if known.only or not rest or not trial.suite.runner.run.plain:
         return known
     plain = by_framework(trial, rest)
     return UnobservedResult(only=plain.only, unsure=(*known.unsure, *plain.unsure))
@@ -422,7 +424,9 @@ def base_speaks_of(
 
 def calls_a_runner(command: str) -> bool:
     """Is a test runner named in this command?"""
-    return any(" ".join(call.words) in command for kind in run_io.shipped() for call in kind.calls)
+    return any(
+        " ".join(call.words) in command for kind in run_io.shipped() for call in kind.options.calls
+    )
 
 
 def harness_texts(
@@ -462,7 +466,7 @@ def started(place: DisguisedPlace, work: Work, suite: Suite) -> list[str]:
     source = source_of(work.how)
     if work.how == "python":
         return [suite.python, place.put("main.py", source)]
-    node = alone.node_words(suite.runner.command) if work.how == "node" else ["node"]
+    node = alone.node_words(suite.runner.run.command) if work.how == "node" else ["node"]
     return [*node, place.put("main.mjs", f"{source}await main();\n")]
 
 

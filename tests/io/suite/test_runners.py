@@ -493,7 +493,7 @@ def test_test_files_are_also_what_the_configuration_says(project: Project) -> No
     )
     found = project.found()
     assert found is not None
-    assert {"**/check_*.py", "**/spec/*.py"} <= set(found.tests)
+    assert {"**/check_*.py", "**/spec/*.py"} <= set(found.files.tests)
 
 
 @pytest.mark.sandbox

@@ -196,7 +196,7 @@ def test_what_only_a_shell_can_tell_is_left_to_it(line: str) -> None:
 )
 def test_what_is_not_read_stays_as_it_is_and_says_why(line: str, why: str) -> None:
     [suite] = suites_from(Named(command=line), GROUND)
-    assert (suite.weak, suite.runner.command, suite.by_id) == (why, ("sh", "-c", line), False)
+    assert (suite.weak, suite.runner.run.command, suite.by_id) == (why, ("sh", "-c", line), False)
 
 
 def made(line: str, folder: str = "") -> list[Suite]:
@@ -205,21 +205,21 @@ def made(line: str, folder: str = "") -> list[Suite]:
 
 def test_a_wrapper_that_gives_the_environment_runs_the_loops_own_runner() -> None:
     [suite] = made("uv run --frozen pytest -q tests")
-    assert suite.runner.command[:4] == ("uv", "run", "--frozen", "python")
-    assert suite.runner.command[4].endswith("nightlatch_pytest.py")
-    assert suite.runner.command[-2:] == ("tests", "{options}")
+    assert suite.runner.run.command[:4] == ("uv", "run", "--frozen", "python")
+    assert suite.runner.run.command[4].endswith("nightlatch_pytest.py")
+    assert suite.runner.run.command[-2:] == ("tests", "{options}")
     assert (suite.runner.python, suite.runner.canary is None, suite.by_id) == (False, False, True)
 
 
 def test_what_stands_before_the_runner_goes_before_it() -> None:
     [suite] = made("npm test")
-    assert suite.runner.command[:4] == ("sh", "-c", '(cd . && tsc) && exec "$@"', "sh")
-    assert suite.runner.command[4:6] == ("node_modules/.bin/vitest", "run")
+    assert suite.runner.run.command[:4] == ("sh", "-c", '(cd . && tsc) && exec "$@"', "sh")
+    assert suite.runner.run.command[4:6] == ("node_modules/.bin/vitest", "run")
 
 
 def test_what_stands_after_the_runner_stays_a_suite_by_its_exit_code() -> None:
     pytest_suite, types = made("pytest && mypy .")
-    assert (pytest_suite.by_id, types.by_id, types.runner.command, types.name) == (
+    assert (pytest_suite.by_id, types.by_id, types.runner.run.command, types.name) == (
         True,
         False,
         ("sh", "-c", "mypy ."),
@@ -229,9 +229,9 @@ def test_what_stands_after_the_runner_stays_a_suite_by_its_exit_code() -> None:
 
 def test_variables_that_a_command_sets_are_set() -> None:
     [suite] = made("APP=1 make test")
-    assert suite.runner.env["APP"] == "1"
+    assert suite.runner.run.env["APP"] == "1"
     [suite] = made("export MORE=3 && ruff check && APP=2 pytest")
-    assert (suite.runner.env["APP"], suite.runner.env["MORE"]) == ("2", "3")
+    assert (suite.runner.run.env["APP"], suite.runner.run.env["MORE"]) == ("2", "3")
 
 
 def test_one_command_for_the_whole_of_which_nothing_is_known_stands_alone() -> None:

@@ -15,11 +15,11 @@ def test_the_page_of_the_suites_is_what_the_data_files_make() -> None:
 def test_every_runner_says_all_that_a_suite_needs() -> None:
     for each in run_io.shipped():
         assert each.language, each.name
-        assert each.by_hand, each.name
-        assert each.found, each.name
-        assert each.calls, each.name
-        assert each.nested in {"own", "config"}, each.name
+        assert each.run.by_hand, each.name
+        assert each.signs.found, each.name
+        assert each.options.calls, each.name
+        assert each.signs.nested in {"own", "config"}, each.name
         assert any(
             "{options}" in command
-            for command in (each.command, *(call.command for call in each.calls))
+            for command in (each.run.command, *(call.command for call in each.options.calls))
         ), each.name

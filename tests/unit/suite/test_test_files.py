@@ -2,7 +2,16 @@
 
 import pytest
 
-from nightlatch.suite.runner_detection import Runner, own_script, proof_files, supersedes, touches
+from nightlatch.suite.runner_detection import (
+    Runner,
+    RunnerCommand,
+    RunnerOptions,
+    RunnerOutput,
+    own_script,
+    proof_files,
+    supersedes,
+    touches,
+)
 
 TEST = "tests/test_a.py::Group::test_one[a-b]"
 
@@ -66,7 +75,10 @@ def test_a_verify_may_rest_on_files_that_it_names_and_that_look_like_a_check() -
 
 NODE_COMMAND = ("node", "--test", "--test-reporter=R", "{files}")
 NODE = Runner(
-    name="node", report="lines", command=NODE_COMMAND, tests=(), script=r"(?<=\s)--test(?=\s|$)"
+    name="node",
+    run=RunnerCommand(command=NODE_COMMAND),
+    output=RunnerOutput(report="lines"),
+    options=RunnerOptions(script=r"(?<=\s)--test(?=\s|$)"),
 )
 
 
@@ -84,4 +96,4 @@ NODE = Runner(
 )
 def test_the_projects_own_script_only_gets_the_report_added(manifest: str, ends: str) -> None:
     own = own_script(NODE, ["package.json"], lambda _path: manifest)
-    assert own.command[-1].endswith(ends) if ends else own == NODE
+    assert own.run.command[-1].endswith(ends) if ends else own == NODE
