@@ -75,36 +75,54 @@ class JudgeInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeRoom:
+    """Where a judge is heard: in rooms of its own among the workspaces of `cache`.
+
+    Its program is looked for from the folder `project`; `env` names the variables that it gets,
+    `hidden` are folders that it must not see.
+    """
+
+    project: Path
+    sandbox: Sandbox
+    cache: Path
+    env: tuple[str, ...] = ()
+    hidden: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeHooks:
+    """How a judge keeps in touch with the run: `note` tells the journal, `limited` of a usage
+    limit, and `stop` asks whether it is to end."""
+
+    note: Callable[..., None] = nothing
+    limited: Callable[[Agent, datetime | None], None] = nothing
+    stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeRunner:
     """A judge, and where it is heard.
 
-    `folder` keeps its transcripts, its rooms lie among the workspaces of `cache`; `note` tells the
-    journal, `limited` of a usage limit; `off` names what a test leaves out: "second", "fences".
-    `spare` are asked where the judge gives no answer that counts, such as at a usage limit.
+    `folder` keeps its transcripts; `off` names what a test leaves out: "second", "fences". `spare`
+    are asked where the judge gives no answer that counts, such as at a usage limit.
     """
 
     agent: Agent
     spare: tuple[Agent, ...] = ()
-    project: Path
-    sandbox: Sandbox
+    room: JudgeRoom
+    hooks: JudgeHooks = field(default_factory=JudgeHooks)
     templates: Templates
     folder: Path
-    cache: Path
     always: bool = False
     secrets: Secrets = NO_SECRETS
-    env: tuple[str, ...] = ()
-    hidden: tuple[Path, ...] = ()
     wall: float = WALL
-    note: Callable[..., None] = nothing
-    limited: Callable[[Agent, datetime | None], None] = nothing
-    stop: Callable[[], bool] = lambda: False
     off: frozenset[str] = field(default_factory=frozenset)
 
     def hear(self, case: JudgeInput) -> tuple[Judged, Usage]:
         """The first answer that counts, and what all of them cost."""
         answer, usage = self.heard(case)
         for agent in self.spare:
-            if not isinstance(answer, NoAnswer) or self.stop():
+            if not isinstance(answer, NoAnswer) or self.hooks.stop():
                 break
             why = answer.why
             answer, more = replace(self, agent=agent).heard(case)
@@ -171,7 +189,7 @@ class JudgeRunner:
         make_folder(self.folder)
         text = self.folder / f"judge-{number}.md"
         write_private(text, brief, errors="replace")
-        (rooms := self.cache / "ws").mkdir(parents=True, exist_ok=True)
+        (rooms := self.room.cache / "ws").mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(
             dir=rooms, prefix=f"{mark()}-judge-", ignore_cleanup_errors=True
         ) as name:
@@ -184,7 +202,7 @@ class JudgeRunner:
             end = self.run(text, place, self.folder / f"judge-{number}.jsonl", ears)
         end = replace(end, end=End.FAULT, says="output limit exceeded") if ears.flooded() else end
         used = end.usage
-        self.note(
+        self.hooks.note(
             "judge.ended",
             end=end.end.value,
             says=end.says,
@@ -194,7 +212,7 @@ class JudgeRunner:
             usd=used.usd,
         )
         if end.limited:
-            self.limited(self.agent, end.free_at)
+            self.hooks.limited(self.agent, end.free_at)
         return self.secrets.hide(ears.words), end
 
     def run(self, brief: Path, place: Path, transcript: Path, ears: LastMessage) -> AgentEnd:
@@ -207,22 +225,22 @@ class JudgeRunner:
             tree=place / "case",
             at=PLACE,
             home=place / "home",
-            env=environment({}, self.env),
-            hidden=self.hidden,
+            env=environment({}, self.room.env),
+            hidden=self.room.hidden,
             network=True,
         )
         try:
-            program = registry_io.find(self.agent, self.project, os.environ)
+            program = registry_io.find(self.agent, self.room.project, os.environ)
             first, *rest = self.agent.command
             agent = self.agent
             if "/" in first:
                 agent = replace(agent, command=(str(program), *rest))
                 spec = replace(spec, readable=((program, program),))
             invocation = registry_io.AgentInvocation(
-                project=self.project,
+                project=self.room.project,
                 brief=brief,
                 spec=spec,
-                sandbox=self.sandbox,
+                sandbox=self.room.sandbox,
                 out=place / "out",
                 limits=Timeouts(
                     wall=self.wall, idle=min(IDLE, self.wall), tool=self.wall, grace=GRACE
@@ -230,8 +248,8 @@ class JudgeRunner:
                 transcript=transcript,
                 secrets=self.secrets,
                 on_event=ears.hear,
-                stop=lambda: ears.flooded() or self.stop(),
-                on_start=lambda process: self.note(
+                stop=lambda: ears.flooded() or self.hooks.stop(),
+                on_start=lambda process: self.hooks.note(
                     "judge.started", agent=agent.name, process=process
                 ),
             )
@@ -285,19 +303,19 @@ def bench(
     return JudgeRunner(
         agent=agent,
         spare=spare(project, worker),
-        project=project.repo.folder,
-        sandbox=sandbox,
+        room=JudgeRoom(
+            project=project.repo.folder,
+            sandbox=sandbox,
+            cache=project.cache,
+            env=config.workspace.env,
+            hidden=(project.held_back,) if project.held_back else (),
+        ),
+        hooks=JudgeHooks(note=note, limited=limited, stop=stop),
         templates=templates,
         folder=folder,
-        cache=project.cache,
         always=config.judge.when == "always",
-        env=config.workspace.env,
-        hidden=(project.held_back,) if project.held_back else (),
         secrets=project.secrets,
         wall=min(WALL, config.limits.session or WALL),
-        note=note,
-        limited=limited,
-        stop=stop,
     )
 
 

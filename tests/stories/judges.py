@@ -10,7 +10,7 @@ from nightlatch.ratchet.file_diffs import Text
 from nightlatch.sandbox.base import Sandbox
 from nightlatch.sandbox.none import NoSandbox
 from nightlatch.verdict.judge import Judged, asked
-from nightlatch.verdict.judge_io import JudgeInput, JudgeRunner
+from nightlatch.verdict.judge_io import JudgeInput, JudgeRoom, JudgeRunner
 from tests import PATIENCE, ROOT
 
 PROGRAM = """#!PYTHON
@@ -159,13 +159,11 @@ def bench(
     )
     return JudgeRunner(
         agent=agent,
-        project=folder,
-        sandbox=sandbox or NoSandbox(),
+        room=JudgeRoom(project=folder, sandbox=sandbox or NoSandbox(), cache=folder / "cache"),
         templates=template,
         folder=folder / "heard",
         wall=wall,
         off=off,
-        cache=folder / "cache",
     )
 
 

@@ -12,7 +12,7 @@ from nightlatch.agents import registry_io
 from nightlatch.model.models import Usage
 from nightlatch.sandbox.find import find_sandbox
 from nightlatch.verdict.judge import Judged, asked
-from nightlatch.verdict.judge_io import JudgeInput, JudgeRunner
+from nightlatch.verdict.judge_io import JudgeHooks, JudgeInput, JudgeRoom, JudgeRunner
 from tests.proofs.agents.clis import agent_environment
 from tests.proofs.agents.model_server import Failure, Json, ModelServer, tools_in
 from tests.stories.judges import DONE, FEATURE, in_till, template
@@ -58,13 +58,13 @@ def judge(
         os.environ.update(setup.environ)
         bench = JudgeRunner(
             agent=registry_io.load(name, {name: setup.settings}, judging=True),
-            project=folder,
-            sandbox=find_sandbox("bubblewrap"),
+            room=JudgeRoom(
+                project=folder, sandbox=find_sandbox("bubblewrap"), cache=folder / "cache"
+            ),
+            hooks=JudgeHooks(note=lambda event, **_fields: notes.append(event)),
             templates=template,
             folder=folder / "heard",
-            cache=folder / "cache",
             wall=100,
-            note=lambda event, **_fields: notes.append(event),
         )
         brought = JudgeInput(
             feature=FEATURE,
