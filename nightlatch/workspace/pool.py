@@ -50,6 +50,95 @@ class EnvKey:
 
 
 @dataclass(slots=True, kw_only=True)
+class Shelf:
+    """The workspaces that stand ready, and how many are still to be made at which base.
+
+    One thread prepares and others take: whatever they share is read and changed while `turn` is
+    held.
+    """
+
+    ready: deque[Workspace] = field(default_factory=deque)
+    missing: int = 0
+    base: str = ""
+    busy: bool = False
+    closed: bool = False
+    fault: Exception | None = None
+    turn: threading.Condition = field(default_factory=threading.Condition)
+
+    def take(self, base: str) -> Workspace | None:
+        """A workspace that stands ready, at best at this base; None where none is being made.
+
+        Raises what went wrong with the last one.
+        """
+        with self.turn:
+            while not self.ready and (self.busy or self.missing):
+                self.turn.wait()
+            at_base = (workspace for workspace in self.ready if workspace.base == base)
+            workspace = next(at_base, self.ready[0]) if self.ready else None
+            if workspace:
+                self.ready.remove(workspace)
+            fault, self.fault = self.fault, None
+        if fault:
+            raise fault
+        return workspace
+
+    def fill(self, base: str, size: int) -> None:
+        """Have so many workspaces stand ready at this base."""
+        with self.turn:
+            self.base = base
+            self.missing = size - len(self.ready) - self.busy
+            self.turn.notify_all()
+
+    def follow(self, base: str) -> None:
+        """Have what stands ready moved to this base."""
+        with self.turn:
+            self.base = base
+            self.turn.notify_all()
+
+    def close(self) -> None:
+        """Have nothing more made."""
+        with self.turn:
+            self.closed = True
+            self.missing = 0
+            self.turn.notify_all()
+
+    def next_job(self) -> tuple[Workspace | None, str] | None:
+        """Wait for work: a workspace that is to be moved, or None for a new one, and its base;
+        None once the shelf is closed."""
+        with self.turn:
+            self.turn.wait_for(self.is_wanted_or_closed)
+            if self.closed:
+                return None
+            old = self.stale()
+            self.busy = True
+            if old:
+                self.ready.remove(old)
+            else:
+                self.missing -= 1
+            return old, self.base
+
+    def hand_over(self, made: Workspace | None, fault: Exception | None) -> None:
+        """Wake the one who waits, with a workspace or with what went wrong."""
+        with self.turn:
+            self.busy = False
+            self.fault = fault
+            # a bug ends this thread: nobody is to wait for it
+            if not (made or fault):
+                self.missing = 0
+            if made:
+                self.ready.append(made)
+            self.turn.notify_all()
+
+    def is_wanted_or_closed(self) -> bool:
+        """Is there anything better to do for the thread that prepares than to tidy up?"""
+        return self.closed or self.missing > 0 or self.stale() is not None
+
+    def stale(self) -> Workspace | None:
+        """A workspace that stands ready at another base than the newest."""
+        return next((workspace for workspace in self.ready if workspace.base != self.base), None)
+
+
+@dataclass(slots=True, kw_only=True)
 class Pool:
     """Prepared workspaces of one project. One thread prepares, as long as the pool lives.
 
@@ -64,13 +153,7 @@ class Pool:
     size: int = 5
     ways: ReachableServices = field(init=False)
     stop: threading.Event = field(default_factory=threading.Event)
-    _ready: deque[Workspace] = field(default_factory=deque)
-    _missing: int = 0
-    _base: str = ""
-    _busy: bool = False
-    _closed: bool = False
-    _fault: Exception | None = None
-    _turn: threading.Condition = field(default_factory=threading.Condition)
+    _shelf: Shelf = field(default_factory=Shelf)
     _thread: threading.Thread | None = None
     _keys: dict[str, "EnvKey"] = field(default_factory=dict)
 
@@ -79,22 +162,7 @@ class Pool:
 
     def take(self, base: str) -> Workspace:
         """A pristine workspace at `base`. Raises FaultError where init.sh fails."""
-        with self._turn:
-            while not self._ready and (self._busy or self._missing):
-                self._turn.wait()
-            ready = (
-                next(
-                    (workspace for workspace in self._ready if workspace.base == base),
-                    self._ready[0],
-                )
-                if self._ready
-                else None
-            )
-            if ready:
-                self._ready.remove(ready)
-            fault, self._fault = self._fault, None
-        if fault:
-            raise fault
+        ready = self._shelf.take(base)
         return self.renew(ready, base) if ready else self.prepare(base)
 
     def renew(self, workspace: Workspace, base: str) -> Workspace:
@@ -122,28 +190,23 @@ class Pool:
 
     def ahead(self, base: str) -> None:
         """Have workspaces at `base` prepared while the caller does something else."""
-        with self._turn:
-            self._base, self._missing = base, self.size - len(self._ready) - self._busy
+        self._shelf.fill(base, self.size)
+        with self._shelf.turn:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()
-            self._turn.notify_all()
 
     def follow(self, base: str) -> None:
         """The branch moved: have what is prepared moved along while the caller does something
         else."""
-        with self._turn:
-            self._base = base
-            self._turn.notify_all()
+        self._shelf.follow(base)
 
     def close(self) -> None:
         """Stop preparing and put what is prepared away."""
-        with self._turn:
-            self._closed, self._missing = True, 0
-            self._turn.notify_all()
+        self._shelf.close()
         if self._thread:
             self._thread.join()
-        for workspace in self._ready:
+        for workspace in self._shelf.ready:
             workspaces.discard(workspace)
         self.ways.close()
         workspaces.empty_trash(self.project.cache)
@@ -151,12 +214,8 @@ class Pool:
     def _work(self) -> None:
         """Move what is ready to the newest base, then make what is missing; an error waits for
         the one who takes next."""
-        while True:
-            with self._turn:
-                self._turn.wait_for(lambda: self._closed or self._is_wanted())
-                if self._closed:
-                    return
-                old, base = self._next_job()
+        while job := self._shelf.next_job():
+            old, base = job
             made: Workspace | None = None
             fault: Exception | None = None
             try:
@@ -164,39 +223,9 @@ class Pool:
             except (NightlatchError, OSError) as error:
                 fault = error
             finally:
-                self._hand_over(made, fault)
+                self._shelf.hand_over(made, fault)
             if made and not old:  # while an agent works, and not while the next one waits
-                workspaces.empty_trash(
-                    self.project.cache, stop=lambda: self._closed or self._is_wanted()
-                )
-
-    def _is_wanted(self) -> bool:
-        """Is there a workspace to be made, or to be moved to the newest base?"""
-        return self._missing > 0 or self._stale() is not None
-
-    def _next_job(self) -> tuple[Workspace | None, str]:
-        """The workspace that is to be moved, None for a new one, and its base; `_turn` is held."""
-        old = self._stale()
-        self._busy = True
-        if old:
-            self._ready.remove(old)
-        else:
-            self._missing -= 1
-        return old, self._base
-
-    def _hand_over(self, made: Workspace | None, fault: Exception | None) -> None:
-        """Wake the one who waits, with a workspace or with what went wrong."""
-        with self._turn:
-            self._busy, self._fault = False, fault
-            # a bug ends this thread: nobody is to wait for it
-            if not (made or fault):
-                self._missing = 0
-            if made:
-                self._ready.append(made)
-            self._turn.notify_all()
-
-    def _stale(self) -> Workspace | None:
-        return next((workspace for workspace in self._ready if workspace.base != self._base), None)
+                workspaces.empty_trash(self.project.cache, stop=self._shelf.is_wanted_or_closed)
 
     def prepare(self, base: str) -> Workspace:
         """Check `base` out and give it what init.sh makes there, from the last time when its
