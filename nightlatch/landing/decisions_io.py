@@ -144,6 +144,7 @@ def act_on(
 
 
 def line_of(said: Decision, feature: Feature, *more: str) -> Entry:
+    """The line of the record for a decision, with its id."""
     entry = decision(said.verb, said.text, feature, said.at)
     return replace(entry, details=(*more, f"as {said.id}", *entry.details), joined=True)
 
@@ -206,4 +207,5 @@ def take_back(
 
 
 def is_landing(commit: Commit, session: str) -> bool:
+    """Is this the commit by which a session landed?"""
     return bool(session) and commit.trailers.get("Nightlatch-Session") == session

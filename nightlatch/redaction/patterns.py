@@ -234,6 +234,7 @@ class Secrets:
         return bool(signs) and (signs != ["://"] or "/" not in tail.rpartition("://")[2])
 
     def _begins(self, tail: str) -> bool:
+        """May the end of these letters be the beginning of a mark?"""
         for length in range(1, min(len(tail), 24) + 1):
             inside_word = (
                 length < 3 and tail[-length].isalnum() and tail[-length - 1 : -length].isalnum()
@@ -275,6 +276,7 @@ def _apart(hits: Iterable[SecretHit]) -> list[SecretHit]:
 
 
 def _places(text: str, value: str, name: str) -> Iterator[SecretHit]:
+    """Yield every place of a known value."""
     at = text.find(value)
     while at >= 0:
         yield SecretHit(start=at, end=at + len(value), name=f"value-of-{name}", known=True)
@@ -292,6 +294,7 @@ def _shared(text: str, value: str) -> int:
 
 
 def _span(match: re.Match[str]) -> tuple[int, int]:
+    """Return where the key itself stands in what matched."""
     named = match.re.groupindex
     return match.span("key") if "key" in named and match["key"] else match.span()
 
@@ -337,10 +340,12 @@ class Line:
         return named
 
     def put(self, holder: Holder, key: object, text: str) -> None:
+        """Put a text in a string's place."""
         if holder[key] != text:
             holder[key], self._changed = text, True
 
     def bytes(self) -> bytes:
+        """Return the line, written anew only where something was hidden."""
         if not self._changed:
             return self.raw
         return (
@@ -385,10 +390,12 @@ class Screen:
         yield from self._ready()
 
     def rest(self) -> Iterator[bytes]:
+        """Yield what still waits, once no more comes."""
         self._settle_all()
         yield from self._ready()
 
     def _take(self, path: tuple[object, ...], piece: Piece, suspect: bool) -> None:
+        """Write down what is settled of a string, and keep what the next one may go on with."""
         waiting = self._open.pop(path, [])
         pieces = [*waiting, piece]
         piece.line.open += 1
@@ -439,6 +446,7 @@ class Screen:
         self._open.clear()
 
     def _ready(self) -> Iterator[bytes]:
+        """Yield the lines before the first one that still waits."""
         while self._lines and not self._lines[0].open:
             yield self._lines.popleft().bytes()
 
@@ -450,4 +458,5 @@ def _before(pieces: Sequence[Piece], at: int) -> int:
 
 
 def _joined(pieces: Sequence[Piece]) -> str:
+    """Return the text of several pieces as one."""
     return ("\n" if pieces[0].line.plain else "").join(piece.text for piece in pieces)

@@ -40,6 +40,7 @@ class RedactedLine:
 
 @cache
 def shapes() -> tuple[Shape, ...]:
+    """The shapes of keys that the package knows."""
     return shapes_of(data.table("shipped", "secrets.toml"))
 
 
@@ -142,5 +143,6 @@ def joined(found: Sequence[RedactedLine]) -> list[tuple[int, int, int, list[str]
 
 
 def copy(source: int, target: int, start: int, end: int) -> None:
+    """Copy these bytes of a file to the end of another one."""
     while start < end and (chunk := os.pread(source, min(end - start, AT_ONCE), start)):
         start += os.write(target, chunk)

@@ -69,6 +69,7 @@ class ResultCache:
             self.write(name, codec.dump(value))
 
     def write(self, name: str, text: str) -> None:
+        """Keep a text by this name, where the disk has room for it."""
         make_folder(self.folder)
         if shutil.disk_usage(self.folder).free < LEAST_FREE:
             return

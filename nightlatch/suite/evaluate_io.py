@@ -94,6 +94,7 @@ class TreeEvaluator:
         return self.memory.listings.get(tree, lambda: self.listed(tree))
 
     def listed(self, tree: str) -> dict[str, Entry]:
+        """Return every file of a tree, from the newest listing where there is one."""
         known = self.memory.listings.newest_first()
         if not known:
             return self.repo.files(tree)
@@ -130,6 +131,7 @@ class TreeEvaluator:
         )
 
     def find_suites(self, base: str, oid: str) -> Suites:
+        """Return the suites that the files of a tree point to."""
         inner = map(self.project_path, self.files(oid))
         paths = frozenset(path for path in inner if not path.startswith("../"))
         shipped = run_io.shipped()
@@ -215,6 +217,7 @@ class TreeEvaluator:
         return self.memory.pythons.get(key, lambda: self.probe_python(base, folder))
 
     def probe_python(self, base: str, folder: str) -> tuple[str, tuple[str, ...]]:
+        """Look for the project's Python, and what it has of pytest, in a checkout of the base."""
         below = f"{folder}/" if folder else ""
         inner = (
             path for path in map(self.project_path, self.files(base)) if path.startswith(below)
@@ -369,6 +372,7 @@ class TreeEvaluator:
         return self.side_by_side > 1 and traits.isolates_files and traits.network
 
     def part_name(self, tree: str, one: Suite) -> str:
+        """Return the name of one suite's results on a tree."""
         return f"suite-{self.tests_name(tree, suites_of([one], ())).removeprefix('tests-')}"
 
     def run_part(
@@ -431,6 +435,7 @@ class TreeEvaluator:
                 yield self.project_path(path)
 
     def differs(self, file: Path, oid: str) -> bool:
+        """Return whether a file of a checkout holds other bytes than this blob."""
         data = file.read_bytes() if file.is_file() and not file.is_symlink() else b""
         known = self.repo.find(oid)
         return known is not None and data != known[2]
@@ -545,6 +550,7 @@ class TreeEvaluator:
             self.cache.write(self.proofs_name(tree), dump_said({**self.proofs(tree), **sure}))
 
     def proofs_name(self, tree: str) -> str:
+        """Return the name of what the verify commands said on a tree."""
         return f"proofs-{self.digest_of(tree)}"
 
 

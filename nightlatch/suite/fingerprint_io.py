@@ -70,6 +70,7 @@ def contents(place: Path) -> Iterator[str]:
 
 
 def stat_line(path: str) -> str:
+    """Size, time and mode of a file in one line, without following a link."""
     try:
         about = os.lstat(path)
     except OSError:

@@ -93,6 +93,7 @@ class HarnessFile:
         return found if found in self.paths else ""
 
     def at(self, folder: str) -> "HarnessFile":
+        """The same files, seen from a folder below this one."""
         moved = posixpath.normpath(posixpath.join(self.folder, folder))
         return replace(self, folder="" if moved == "." else moved)
 
@@ -187,6 +188,7 @@ def unwrapped(words: Sequence[str], tools: Tools) -> list[str]:
 
 
 def _without_options(words: list[str]) -> list[str]:
+    """The words from the first one on that is no option."""
     return words[
         next((i for i, word in enumerate(words) if not word.startswith("-")), len(words)) :
     ]
@@ -218,6 +220,7 @@ def _xtask(arguments: list[str], place: HarnessFile) -> Iterator[Item]:
 
 
 def _file(place: HarnessFile, word: str, words: Sequence[str] = ()) -> Iterator[Item]:
+    """The file of the project that a word names, as one that is run."""
     if path := place.path(word):
         yield Item(path=path, words=tuple(words), compared=place.compared, program=True)
 
@@ -275,6 +278,7 @@ def _module(name: str, place: HarnessFile, words: Sequence[str]) -> Iterator[Ite
 
 
 def _go_main(words: list[str], place: HarnessFile) -> Iterator[Item]:
+    """The main file of `go run`."""
     target = next((word for word in words if not word.startswith("-")), ".")
     if target.endswith(".go"):
         yield from _file(place, target)
@@ -284,6 +288,7 @@ def _go_main(words: list[str], place: HarnessFile) -> Iterator[Item]:
 
 
 def _of_tool(name: str, arguments: list[str], tools: Tools, place: HarnessFile) -> Iterator[Item]:
+    """What a build tool or a package manager reads to know what to do."""
     place, arguments = _moved(name, arguments, place)
     targets = tuple(word for word in arguments if not word.startswith("-") and "=" not in word)
     for tool in tools.tools:
@@ -392,6 +397,7 @@ def loaded(text: str, folder: str, place: HarnessFile) -> Iterator[str]:
 
 
 def _resolved(word: str, kind: str, folder: str, place: HarnessFile) -> Iterator[str]:
+    """The file of the project that an import names, looked for beside it and at the top."""
     stem = word.strip(".").replace(".", "/") if kind == "python" else word
     ends = (
         (".py", "/__init__.py")
@@ -406,10 +412,12 @@ def _resolved(word: str, kind: str, folder: str, place: HarnessFile) -> Iterator
 
 
 def is_tool_folder(folder: str, tools: Tools) -> bool:
+    """Does this folder hold the project's own tools, by the name of its top?"""
     return bool(folder) and folder.split("/")[0] in tools.folders
 
 
 def is_shell(name: str, text: str) -> bool:
+    """Is this a script for a shell, by its name or its first line?"""
     first = text.split("\n", 1)[0]
     return name.endswith((".sh", ".bash", ".zsh", ".bats", ".env")) or bool(
         re.match(r"#!.*\b(?:ba|da|z|k|a)?sh\b", first)
@@ -482,6 +490,7 @@ def chosen(manifest: Manifest, text: str, words: Sequence[str]) -> dict[str, str
 
 
 def _tables(manifest: Manifest, text: str) -> dict[str, str]:
+    """The scripts of a manifest by their names; all of its text where it cannot be read."""
     try:
         data = json.loads(text) if manifest.file.endswith(".json") else tomllib.loads(text)
     except ValueError:
@@ -506,6 +515,7 @@ def written(value: object) -> str:
 
 
 def _included(text: str, folder: str, paths: Collection[str]) -> Iterator[Item]:
+    """The makefiles that a makefile includes."""
     place = HarnessFile(paths=paths, folder="")
     for line in text.splitlines():
         if found := INCLUDE.match(line):

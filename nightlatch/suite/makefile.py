@@ -9,6 +9,7 @@ VARIABLE = re.compile(r"^\s*(?:export\s+)?([\w.-]+)\s*(?:[:?+!]{0,3})=\s*(.*)$")
 
 
 def is_makefile(name: str) -> bool:
+    """Is a file of this name one for make?"""
     return name in ("Makefile", "makefile", "GNUmakefile", "Makefile.inc") or name.endswith(".mk")
 
 

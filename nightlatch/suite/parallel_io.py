@@ -81,6 +81,7 @@ def within(room: SandboxSpec, folder: str) -> SandboxSpec:
 
 
 def depth(folder: str) -> int:
+    """How many folders above a folder the project's top is."""
     return folder.count("/") + 1 if folder else 0
 
 

@@ -69,6 +69,7 @@ class _Plain(ET.TreeBuilder):
 
 
 def _tree(data: bytes) -> ET.Element:
+    """The document of a report in XML."""
     parser = ET.XMLParser(target=_Plain())  # noqa: S314  # entities are only there in a document type, which is refused
     return ET.fromstring(data, parser)  # noqa: S314  # as above
 

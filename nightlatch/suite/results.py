@@ -93,6 +93,7 @@ class SuiteResult:
     seconds: float = field(default=0.0, compare=False)
 
     def having(self, *wanted: Result) -> frozenset[str]:
+        """The ids with one of these results."""
         return frozenset(name for name, result in self.ids.items() if result in wanted)
 
     @property
@@ -123,6 +124,7 @@ class SuiteResult:
         return {name: part.absent for name, part in self.parts.items() if part.absent}
 
     def summary(self) -> str:
+        """The results in a few words, for a person."""
         if self.answer is CheckStatus.FAULT:
             return "not known"
         if not self.by_id:

@@ -76,6 +76,7 @@ class ReusedCheckout:
             self.room = None
 
     def enter(self) -> SandboxSpec:
+        """Open a fresh room, in which Python writes no bytecode."""
         room = self.stack.enter_context(
             self.evaluator.open_room(self.base, self.evaluator.clean(self.base, self.tree))
         )

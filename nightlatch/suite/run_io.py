@@ -92,6 +92,7 @@ class CommandRunner:
     stop: Event = field(default_factory=Event)
 
     def run(self, room: SandboxSpec, argv: Sequence[str]) -> CommandResult:
+        """Run a command in a room, with secrets hidden in what it prints."""
         ran = supervisor.run(self.sandbox.command(room, argv), timeout=self.timeout, stop=self.stop)
         return replace(ran, output=self.secrets.hide_bytes(ran.output))
 
@@ -246,6 +247,7 @@ def arguments(
 
 
 def filled(word: str, words: Mapping[str, str]) -> str:
+    """A word with what stands in braces filled in, as far as it is known."""
     return re.sub(r"\{\w+\}", lambda found: words.get(found[0], found[0]), word)
 
 
@@ -272,6 +274,7 @@ def of_folder(
 
 
 def joined(*found: Mapping[str, Result] | None) -> dict[str, Result] | None:
+    """The ids of several reports as one; None where there is no report."""
     there = [ids for ids in found if ids is not None]
     return merge(pair for ids in there for pair in ids.items()) if there else None
 

@@ -103,6 +103,7 @@ def below(ordered: Sequence[str], folder: str) -> Sequence[str]:
 
 
 def arranged(paths: Collection[str], read: Read) -> ProjectFiles:
+    """The files of a tree, arranged for quick look-ups."""
     named: dict[str, list[str]] = {}
     for path in paths:
         named.setdefault(posixpath.basename(path), []).append(path)
@@ -234,6 +235,7 @@ def _holds(folder: str, other: str) -> bool:
 
 
 def _has_test(kind: Runner, paths: Iterable[str], inner: tuple[str, ...]) -> bool:
+    """Is there a test among these paths that lies in none of the inner suites?"""
     is_test, is_code = matcher(kind.files.tests), matcher(kind.files.code)
     others = tuple(f"{other}/" for other in inner)
     return any(not path.startswith(others) and is_code(path) and is_test(path) for path in paths)

@@ -129,6 +129,7 @@ class Suites:
 
 # Kept: the same few tuples of patterns are asked for once a path, and compiling them is slow.
 def matching(*patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """What tells whether a path is like one of these patterns."""
     return _matching(tuple(pattern for each in patterns for pattern in each))
 
 
@@ -169,6 +170,7 @@ def holders(suites: Sequence[Suite], name: str) -> tuple[Suite, ...]:
 
 
 def _deepest(suites: Sequence[Suite]) -> tuple[Suite, ...]:
+    """Those of these suites whose folder lies deepest."""
     most = max((len(suite.folder) for suite in suites), default=0)
     return tuple(suite for suite in suites if len(suite.folder) == most)
 
@@ -238,6 +240,7 @@ def _in_order(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 
 def named_ids(suite: Suite, found: SuiteResult) -> Mapping[str, Result]:
+    """The ids of a suite's run; the suite's own name where single tests are not known."""
     if found.by_id:
         return found.ids
     return {suite.name: Result.PASSED if found.answer is CheckStatus.GREEN else Result.FAILED}

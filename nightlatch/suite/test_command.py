@@ -315,6 +315,7 @@ def after_preparation(steps: str, words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def upward(start: str, folder: str) -> str:
+    """A folder as it is seen from another one."""
     return posixpath.relpath(folder or ".", start or ".")
 
 
@@ -466,6 +467,7 @@ def reading_of_runner(
 
 
 def begins(words: Sequence[str], start: Sequence[str]) -> bool:
+    """Do these words begin a command, whatever path its programs are called by?"""
     same = [posixpath.basename(word) for word in words[: len(start)]]
     return len(words) >= len(start) and all(
         mine == theirs or (theirs == "python" and PYTHON.fullmatch(mine))

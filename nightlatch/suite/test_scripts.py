@@ -502,6 +502,7 @@ def composer_line(part: str) -> str:
 
 
 def table_of(data: object, key: str) -> dict[str, Any]:
+    """The table of this name, empty where there is none."""
     found = data.get(key) if isinstance(data, dict) else None
     return found if isinstance(found, dict) else {}
 

@@ -121,6 +121,7 @@ def weakness(commands: tuple[str, ...], tools: Tools) -> str:
 
 
 def _kinds(command: str, tools: Tools) -> list[str]:
+    """The kind of each command of a line, those aside whose input is piped from another one."""
     if "$(" in command or "`" in command:
         return [""]  # what a program prints is compared
     found, piped_from = [], False

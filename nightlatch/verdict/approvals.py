@@ -39,10 +39,12 @@ def path_of(name: str) -> str:
 
 
 def names_of(reason: Reason) -> list[str]:
+    """What a reason names, each once."""
     return list(dict.fromkeys(map(name_of, reason.detail)))
 
 
 def held_reasons(reasons: Iterable[Reason]) -> Sequence[Reason]:
+    """The reasons about which a person decides."""
     return [reason for reason in reasons if reason.ruling is Ruling.HOLD]
 
 
@@ -67,6 +69,7 @@ def written(approved: Approved) -> tuple[str, ...]:
 
 
 def escaped(name: str) -> str:
+    """A name without the signs that part names from each other."""
     # Names stand between commas in a trailer, and an id may hold one itself.
     return name.replace("%", "%25").replace(",", "%2C")
 
@@ -91,6 +94,7 @@ def settle(reasons: Iterable[Reason], approved: Approved) -> tuple[Reason, ...]:
 
 
 def settled(reason: Reason, approved: Approved) -> Reason:
+    """One reason, with what a person has approved taken out of it."""
     if reason.ruling is not Ruling.HOLD or reason.rule not in approved:
         return reason
     left = tuple(detail for detail in reason.detail if name_of(detail) not in approved[reason.rule])

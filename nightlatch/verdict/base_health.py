@@ -51,6 +51,7 @@ def _red_tests(tests: SuiteResult, todo: Sequence[Feature]) -> list[str]:
 
 
 def _base_fault(state: BaselineState) -> NightlatchError | None:
+    """The first suite or check that could not be run at all, as an error."""
     suite = [("the tests", state.tests.tail)] if state.tests.answer is CheckStatus.FAULT else []
     for name, tail in (
         *suite,

@@ -160,6 +160,7 @@ def names_of_sources() -> re.Pattern[str]:
 
 
 def configures(name: str) -> bool:
+    """Is a file of this name the configuration of a tool that is known?"""
     return names_of_sources().match(name) is not None
 
 
@@ -169,6 +170,7 @@ def is_above(folder: str, other: str) -> bool:
 
 
 def fits(path: str, pattern: str) -> bool:
+    """Is the name of this file like the pattern?"""
     return fnmatchcase(basename(path), pattern)
 
 
@@ -183,10 +185,12 @@ def gives(evaluator: TreeEvaluator, base: str, path: str, form: str, table: str)
 
 
 def unchanged(evaluator: TreeEvaluator, base: str, paths: list[str]) -> Iterator[Text]:
+    """The texts of these files, the same on both sides."""
     for path in paths:
         text = content(evaluator, base, path)
         yield Text(path=evaluator.project_path(path), old=text, new=text, test=False)
 
 
 def content(evaluator: TreeEvaluator, base: str, path: str) -> str:
+    """The text of a file at the base."""
     return text_of(evaluator.repo.read(base, path) or b"")

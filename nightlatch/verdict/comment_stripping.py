@@ -139,6 +139,7 @@ def words(text: str) -> int:
 
 
 def hidden(text: str) -> str:
+    """What stands in place of a text: how many words it had."""
     return f"⟦{words(text)} words⟧"
 
 

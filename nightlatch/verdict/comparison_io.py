@@ -125,10 +125,12 @@ def difference(old: str, new: str) -> list[str]:
 
 
 def text_of(data: bytes) -> str:
+    """The text of a file; "" for what is binary or too large to be read."""
     return "" if len(data) > MOST_BYTES or b"\0" in data else data.decode("utf-8", "replace")
 
 
 def is_config(evaluator: TreeEvaluator, suite: Suites, path: str) -> bool:
+    """Is this file configuration of a suite?"""
     return suite.config(evaluator.project_path(path))
 
 

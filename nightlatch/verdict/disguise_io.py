@@ -48,6 +48,7 @@ class DisguisedPlace:
     seen: str
 
     def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> CommandResult:
+        """Run a command as the child of a shell, as when a person types it."""
         room = replace(self.room, env={**self.room.env, **(env or {})})
         return self.hands.run(room, [*THROUGH_A_SHELL, *argv])
 

@@ -320,6 +320,7 @@ def lost_ids(
 
 
 def _rule_of_loss(name: str, after: Mapping[str, Result], unloadable: frozenset[str]) -> str:
+    """Return the rule that a test breaks which passed before and does not pass now."""
     file = file_of(name)
     match after.get(name, after.get(file)):
         case None if file not in unloadable:

@@ -68,6 +68,7 @@ class TreeFiles:
     texts: Memo[str, str] = field(default_factory=Memo)
 
     def text(self, path: str) -> str:
+        """The text of one file, read once."""
         return self.texts.get(path, lambda: self.read(path))
 
 

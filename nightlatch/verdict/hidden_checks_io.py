@@ -45,6 +45,7 @@ def folder(project: Project) -> Path | None:
 
 
 def checks_in(place: Path) -> list[Path]:
+    """The executable files of the folder, in the order of their names."""
     return sorted(file for file in place.iterdir() if file.is_file() and os.access(file, os.X_OK))
 
 
@@ -67,5 +68,6 @@ def examine(
 
 
 def hint(file: Path) -> str:
+    """What the person lets others know of a check that fails."""
     found = HINT.search(bounded(file) or b"")
     return line(found[1].decode("utf-8", "replace"), LONGEST_HINT) if found else "it gives no hint"

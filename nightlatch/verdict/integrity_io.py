@@ -247,6 +247,7 @@ def requests_ahead(
 def name_on_base(
     evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, sample: ProbeSample
 ) -> str:
+    """The name by which the sample's run on the base is kept."""
     files = (f"{path}\0{oid}" for path, (_, oid) in sample.files.items())
     return "must-fail-" + digest(
         evaluator.part_name(comparison.base, suite), sample.base.path, *files
@@ -256,6 +257,7 @@ def name_on_base(
 def on_base(
     evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, sample: ProbeSample
 ) -> SuiteResult:
+    """The sample's run on the base, which is made once."""
     name = name_on_base(evaluator, comparison, suite, sample)
     known = evaluator.cache.recall(name, codec.results_from)
     if known is None:
@@ -272,6 +274,7 @@ def run_planted(
     sample: ProbeSample,
     planted: PlantedCanary,
 ) -> SuiteResult:
+    """A run of the sample, with a canary, on a tree."""
     asked = request_of(evaluator, comparison, suite, tree, sample, planted)
     return evaluator.run(
         comparison.base, asked.tree, comparison.suite, [*asked.only], asked.seconds

@@ -186,6 +186,7 @@ def passing(text: str) -> bool:
 
 
 def kinds(text: str) -> frozenset[str]:
+    """The kinds of checks that a text speaks of."""
     said = set(re.findall(r"[^\W_]+", text.casefold()))
     return frozenset(kind for kind, names in KINDS.items() if said & set(names.split()))
 
@@ -367,6 +368,7 @@ def heard(said: str, hearing: JudgePrompt, schema: Mapping[str, Any]) -> Judged 
 
 
 def last_object(said: str) -> dict[str, Any] | None:
+    """The last JSON object in a text, None where there is none."""
     found = None
     place = said.find("{")
     decoder = json.JSONDecoder()
@@ -447,6 +449,7 @@ def stands(quote: str, lines: Collection[str]) -> bool:
 
 
 def is_shown(part: str, lines: Collection[str]) -> bool:
+    """Is this one of the lines, or a long enough piece of one?"""
     return part in lines or (len(part) >= SHORTEST_PIECE and any(part in line for line in lines))
 
 
@@ -467,6 +470,7 @@ def ruled(judged: Judged | None) -> tuple[Reason, ...]:
 
 
 def details(told: JudgeAnswer) -> Iterator[str]:
+    """The criterion, why it is not met, and the line that was quoted."""
     yield f'"{told.criterion}"'
     yield from filter(None, (told.why, told.quote and f"`{told.quote}`"))
 

@@ -51,6 +51,7 @@ class LastMessage:
     _speaking: bool = False
 
     def hear(self, event: Event) -> None:
+        """Take in an event of the agent."""
         self.size += len(event.raw)
         if event.kind is Kind.MESSAGE:
             self.words = ((self.words if self._speaking else "") + event.text)[-LONGEST_WORDS:]
@@ -59,6 +60,7 @@ class LastMessage:
             self._speaking = False
 
     def flooded(self) -> bool:
+        """Did it print more than anybody would read?"""
         return self.size > MOST_OUTPUT
 
 

@@ -60,6 +60,7 @@ class TestSide:
         return found if self.missing(found) else None
 
     def made_ready(self, mutant: Mutant, patience: int = 1) -> Callable[[], SuiteResult]:
+        """The same run, of which only the suite itself is left to do."""
         timeout = patience * (SPARE_TIMES * self.seconds + SPARE_SECONDS)
         return self.checkout.made_ready(
             self.ids, timeout, self.checkout.evaluator.repo_path(mutant.path), mutant.text
@@ -226,6 +227,7 @@ class FaultTally:
     untried: list[str] = field(default_factory=list)
 
     def result(self) -> MutationResult:
+        """What the tests have noticed, and what they have not."""
         untried = [*self.untried]
         if self.unloadable and not self.killed:
             untried.append("the code cannot be loaded with any change in it")
@@ -292,6 +294,7 @@ def patient_kill(new: TestSide, twin: Mutant, killed: SuiteResult | None) -> Sui
 
 
 def sum_of(parts: Iterable[MutationResult]) -> MutationResult:
+    """What several suites came to, as one result."""
     every = tuple(parts)
     return MutationResult(
         killed=sum(part.killed for part in every),
@@ -422,4 +425,5 @@ def belongs(name: str, paths: Iterable[str]) -> bool:
 
 
 def text(evaluator: TreeEvaluator, rev: str, path: str) -> str:
+    """The text of a file of the project, "" where there is none."""
     return text_of(evaluator.repo.read(rev, evaluator.repo_path(path)) or b"")

@@ -113,6 +113,7 @@ def no_range(text: str, old: str, new: str) -> UsageError:
 
 
 def commit(repo: Repo, name: str) -> str:
+    """The id of a commit that a person names; UsageError where there is none."""
     found = repo.tip_of(f"{name}^{{commit}}")
     if found is None:
         raise UsageError(

@@ -104,6 +104,7 @@ def sarif(found: Sequence[Point], verdict: str, version: str) -> dict[str, objec
 
 
 def described(rule: str, found: Iterable[Point]) -> dict[str, object]:
+    """One rule, as viewers show it beside its results."""
     reason = next(p.reason for p in found if p.reason.rule == rule)
     known = listing()[rule]
     text = f"{reason.next} For example: {known.example}. When it is wrong: {known.wrong}".strip()
@@ -116,6 +117,7 @@ def described(rule: str, found: Iterable[Point]) -> dict[str, object]:
 
 
 def result(point: Point, index: int) -> dict[str, object]:
+    """One point, as viewers show it beside its line."""
     where = {
         "artifactLocation": {"uri": quote(point.path, errors="surrogatepass")},
         "region": {"startLine": point.line},
@@ -168,4 +170,5 @@ def summary(head: str, reasons: Iterable[Reason]) -> str:
 
 
 def coded(text: str) -> str:
+    """A text in code marks, in which nothing of it is Markdown."""
     return f"`` {line(text).replace('`', chr(0x2019))} ``"

@@ -63,6 +63,7 @@ class UnobservedRun:
         return self.work_of((*self.new, *self.near), self.comparison.tree)
 
     def work_of(self, ids: Iterable[str], tree: str) -> Work | None:
+        """These ids as work for a program that calls them one by one; None where none can."""
         how = alone.BY_RUNNER.get(self.suite.runner.name, "")
         name = f"q{digest(self.comparison.base, tree)[:10]}"
         own = [self.reported(one) for one in ids]
@@ -107,6 +108,7 @@ class UnobservedRun:
         }
 
     def with_files(self, tree: str, files: Mapping[str, str]) -> str:
+        """A tree with these files of the suite's folder in it."""
         return self.evaluator.repo.tree_with(tree, self.entries(files)) if files else tree
 
     def alone(self, work: Work, tree: str) -> dict[str, str]:

@@ -216,6 +216,7 @@ def _dropped_inputs(e: Evidence) -> Iterator[Reason]:
 
 
 def _absent_suites(e: Evidence) -> Iterator[Reason]:
+    """Yield the suites that could not be started, at the base or now."""
     own = e.runs.own.absent_suites if e.runs.own else {}
     if absent := {**e.base_tests.absent_suites, **own}:
         lines = (f"{name}: {why}" for name, why in sorted(absent.items()))
@@ -298,6 +299,7 @@ def _passed(results: SuiteResult | None) -> frozenset[str]:
 
 
 def _new_failures(e: Evidence) -> Iterator[Reason]:
+    """Yield what fails and did not at the base."""
     own = e.runs.own
     if own and (names := sorted(newly_failing(e, own) - e.runs.flakiness.ids)):
         yield reason("tests.failed", names)
@@ -379,6 +381,7 @@ def _tolerated(check: Check, before: Check | None) -> bool:
 
 
 def _quoted(check: Check) -> str:
+    """Return a check's name above the end of what it printed."""
     return "\n".join((check.name, *last_lines(check.tail)))
 
 

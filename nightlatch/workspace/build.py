@@ -196,6 +196,7 @@ def text_of(repo: Repo, mode: str, oid: str) -> str | None:
 
 
 def with_problem(grips: Iterable[OpenEntry], problem: str) -> tuple[str, ...]:
+    """The paths that could not be read for this reason."""
     return tuple(grip.path for grip in grips if grip.problem == problem)
 
 
@@ -321,6 +322,7 @@ def take_some(
     cuts: Callable[[OpenEntry], list[patterns_io.RedactedLine]],
     told: dict[str, tuple[str, ...]],
 ) -> list[tuple[OpenEntry, str]]:
+    """Write the bytes of some paths, all of them open at once."""
     with ExitStack() as after:
         grips = [sorted_out(after.enter_context(held_entry(top, path))) for path in paths]
         open_files = []

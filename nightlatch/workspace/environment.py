@@ -133,6 +133,7 @@ def watched(path: str) -> bool:
 
 
 def differs(one: Path, other: Path) -> bool:
+    """Is one file another one: in its bytes, its mode, or where it leads?"""
     if one.is_symlink() or other.is_symlink():
         return not (one.is_symlink() and other.is_symlink() and one.readlink() == other.readlink())
     # By their bytes: sizes and times can be set to whatever looks the same.
@@ -228,6 +229,7 @@ def linked_package(path: str) -> str:
 
 
 def read_manifest(file: Path) -> Mapping[str, object]:
+    """The package.json of a package, empty where it cannot be read."""
     try:
         told = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):

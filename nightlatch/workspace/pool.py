@@ -323,6 +323,7 @@ class Pool:
         return self._keys[tree].makers
 
     def key_of(self, base: str) -> "EnvKey":
+        """What the environment of a tree depends on, found out from its files."""
         known = self.project.repo.files(base)
         script = self.project.path(INIT)
         if self.project.apart:
@@ -356,6 +357,7 @@ class Pool:
         )
 
     def furnish(self, workspace: Workspace, base: str, template: Path) -> None:
+        """Give a workspace what init.sh makes: from the template, or by making it now."""
         if not template.is_dir():
             for maker in self.makers(base):
                 self.run_maker(workspace, maker, base)

@@ -269,6 +269,7 @@ def remarks(
 
 
 def sized(seen: WorkspaceScan, path: str) -> str:
+    """A path with its size."""
     return f"{path} ({seen.sizes[path] / 1e6:.1f} MB)"
 
 
