@@ -14,7 +14,7 @@ MOST = 32_000_000
 
 
 def read_inside(top: Path, name: str, most: int = MOST) -> bytes | None:
-    """A file below `top`, never through a link and never waiting: an agent may have left a
+    """Return a file below `top`, never through a link and never waiting: an agent may have left a
     link, or a pipe that nobody writes to."""
     *folders, last = Path(name).parts
     try:
@@ -28,7 +28,7 @@ def read_inside(top: Path, name: str, most: int = MOST) -> bytes | None:
 
 
 def opened(stack: ExitStack, path: Path | str, flags: int, folder: int | None = None) -> int:
-    """A descriptor for reading that is closed with the stack."""
+    """Return a descriptor for reading that is closed with the stack."""
     number = os.open(path, os.O_RDONLY | flags, dir_fd=folder)
     stack.callback(os.close, number)
     return number
@@ -77,7 +77,8 @@ def lend(
 
 
 def cleared(private: Path, name: str) -> Path:
-    """A place for a copy: nothing that an earlier session left there is written through or kept."""
+    """Return a place for a copy: nothing that an earlier session left there is written through or
+    kept."""
     here = private
     for part in Path(name).parts:
         if here.is_symlink() or (here.exists() and not here.is_dir()):

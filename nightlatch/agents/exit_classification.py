@@ -75,7 +75,7 @@ class Summary:
 
 
 def after(summary: Summary, event: Event) -> Summary:
-    """The summary with one more event."""
+    """Return the summary with one more event."""
     match event.kind:
         case Kind.OTHER:
             # Only the end of it: a program may print for hours.
@@ -182,8 +182,8 @@ def ended(
     question: str = "",
     why: str = "",
 ) -> AgentEnd:
-    """How the agent ended, from its events and from how its process did; `question` is what it
-    asked, if it did.
+    """Return how the agent ended, from its events and from how its process did; `question` is what
+    it asked, if it did.
 
     `why` is the sentence of whoever ended it.
     """
@@ -212,13 +212,13 @@ def ended(
 
 
 def last_said(summary: Summary) -> tuple[str, ...]:
-    """The last words of an agent, by where they stand: its own word on its end, its last
+    """Return the last words of an agent, by where they stand: its own word on its end, its last
     message, what it printed beside its stream."""
     return (summary.result.says if summary.result else "", summary.words, summary.stray)
 
 
 def wondered(summary: Summary) -> str:
-    """The question with which an agent ended, "" where its last words are none: the last two
+    """Return the question with which an agent ended, "" where its last words are none: the last two
     sentences up to the last question mark."""
     for last in last_said(summary):
         head, mark, tail = " ".join(last.split()).rpartition("?")
@@ -244,7 +244,8 @@ def _why(
 
 
 def _cut_off(summary: Summary, by: str) -> tuple[End, str]:
-    """An agent that was only retrying when its time was up failed at what it retried."""
+    """Return the end of an agent; one that was only retrying when its time was up failed at what it
+    retried."""
     if by in ("stop", "budget", "disk") or not summary.trouble:
         return CUT_OFF[by], ""
     sort = sort_of(summary.trouble, summary.trouble_status)

@@ -95,7 +95,7 @@ def parser() -> Parser:
 
 
 def read(args: Sequence[str]) -> dict[str, object]:
-    """The note that these words make; ValueError where they make none."""
+    """Return the note that these words make; ValueError where they make none."""
     given = parser().parse_intermixed_args(args)
     against = given.text.pop(0) if given.word == "challenge" else None
     proof = [{kind: text} for kind in ("file", "trace") for text in getattr(given, kind)]
@@ -150,7 +150,7 @@ def rate(text: str | None) -> dict[str, int]:
 
 
 def append(out: Path, note: Mapping[str, object]) -> str:
-    """One write at the end of the file, on a line of its own; the line."""
+    """Write a line at the end of the file, on a line of its own and at once, and return it."""
     handle = os.open(out / "notes.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     size, line = os.fstat(handle).st_size, json.dumps(note)
     # An agent may have written there itself, without a line end: two notes on a line are none.
@@ -161,8 +161,8 @@ def append(out: Path, note: Mapping[str, object]) -> str:
 
 
 def name_of(session: str, line: str) -> str:
-    """The id that the loop will give to a line: core.notes.name_of, of which a workspace has no
-    package. A test holds them together."""
+    """Return the id that the loop will give to a line: core.notes.name_of, of which a workspace has
+    no package. A test holds them together."""
     number = int.from_bytes(
         sha256(f"{session}\0{line}".encode("utf-8", "surrogatepass")).digest()[:8]
     )

@@ -81,14 +81,14 @@ class AgentRun:
 
 
 def shipped() -> tuple[str, ...]:
-    """The names of the agents that come with the package."""
+    """Return the names of the agents that come with the package."""
     return data.names("agents/data", ".toml")
 
 
 def load(
     name: str, adjusted: Mapping[str, AgentSettings], model: str = "", *, judging: bool = False
 ) -> Agent:
-    """The agent of that name: a shipped one with the person's adjustments, or a command of
+    """Return the agent of that name: a shipped one with the person's adjustments, or a command of
     their own.
 
     `judging`: a shipped one is started so that it only reads, where it knows how to.
@@ -144,7 +144,8 @@ def _shipped(name: str, given: AgentSettings, model: str, how: str) -> Agent:
 
 
 def which(agent: Agent, project: Path, environ: Mapping[str, str]) -> Path | None:
-    """The agent's program: in the project if its command names a file there, else on PATH."""
+    """Return the agent's program: in the project if its command names a file there, else on
+    PATH."""
     program = agent.command[0]
     # By the checkout of the person, and never by that of an agent.
     if "/" in program and not program.startswith("/"):
@@ -172,7 +173,7 @@ def find(agent: Agent, project: Path, environ: Mapping[str, str]) -> Path:
 
 
 def billed(agent: Agent, environ: Mapping[str, str]) -> str:
-    """Who pays for the agent, as far as the environment tells."""
+    """Return who pays for the agent, as far as the environment tells."""
     if key := paying_key(agent, environ):
         return f"{agent.name} is billed to the API key in {key}"
     return (
@@ -183,7 +184,7 @@ def billed(agent: Agent, environ: Mapping[str, str]) -> str:
 
 
 def paying_key(agent: Agent, environ: Mapping[str, str]) -> str:
-    """The variable that holds the API key, "" for none."""
+    """Return the variable that holds the API key, "" for none."""
     return next((name for name in agent.keys if environ.get(name)), "")
 
 
@@ -336,7 +337,7 @@ def reasons(limits: Timeouts) -> dict[str, str]:
 
 
 def hidden(end: AgentEnd, secrets: Secrets) -> AgentEnd:
-    """An end that says no secret."""
+    """Return the end without what is secret in its words."""
     todo = tuple((secrets.hide(words), finished) for words, finished in end.todo)
     return replace(
         end,
@@ -362,7 +363,7 @@ def argv_of(agent: Agent, invocation: AgentInvocation, spec: SandboxSpec) -> lis
 
 
 def question(out: Path) -> str:
-    """What the agent wrote to blocked.md, without empty lines; "" where there is none."""
+    """Return what the agent wrote to blocked.md, without empty lines; "" where there is none."""
     lines = (
         (read_inside(out, "blocked.md", LONGEST_QUESTION) or b"")
         .decode("utf-8", "replace")

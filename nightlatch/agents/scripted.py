@@ -117,8 +117,8 @@ STEPS: Mapping[str, Callable[[Step], None]] = {
 
 
 def steps_of(script: Script, feature: str, session: int, turn: int) -> list[Step]:
-    """The list of this session, the last one repeating; an object has lists for each feature,
-    or "*", counted by the feature's turn."""
+    """Return the list of this session, the last one repeating; an object has lists for each
+    feature, or "*", counted by the feature's turn."""
     lists, number = (
         (script.get(feature, script.get("*", [])), turn)
         if isinstance(script, dict)

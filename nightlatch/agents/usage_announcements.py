@@ -99,7 +99,7 @@ _REST = re.compile(
 
 
 def announced(text: str) -> str:
-    """What the last lines of a program announce: "limit", "credit" or "login"; "" where they
+    """Return what the last lines of a program announce: "limit", "credit" or "login"; "" where they
     only mention it, or nothing of the kind."""
     return next(
         (sort for line in reversed(last_words(text).splitlines()) if (sort := _announced(line))), ""

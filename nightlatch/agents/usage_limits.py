@@ -75,7 +75,8 @@ _PACIFIC = "America/Los_Angeles"  # where the day of a daily quota of Google's e
 
 
 def sort_of(text: str, status: int = 0) -> str:
-    """What an error is about: turns, context, credit, limit, login, overloaded or "" (unknown).
+    """Return what an error is about: turns, context, credit, limit, login, overloaded or ""
+    (unknown).
 
     Never ask it about text of a good run.
     """
@@ -105,20 +106,20 @@ def _says_no_credit(text: str) -> bool:
 
 
 def reset_time(text: str, now: datetime, zone: tzinfo) -> datetime | None:
-    """When a limit ends by its own words, in UTC, within [now + 60 s, now + 8 d]; None if it
+    """Return when a limit ends by its own words, in UTC, within [now + 60 s, now + 8 d]; None if it
     does not say. Bare clocks show `zone`."""
     when = moment(text, now, zone)
     return None if when is None else clamp(when, now)
 
 
 def clamp(when: datetime, now: datetime) -> datetime:
-    """A moment that is worth waiting for: neither passed nor beyond the longest limit that
+    """Return a moment that is worth waiting for: neither passed nor beyond the longest limit that
     anyone sells."""
     return min(max(when, now + SOONEST), now + LATEST).astimezone(UTC)
 
 
 def from_epoch(seconds: float, now: datetime) -> datetime:
-    """A reset given as epoch seconds, or milliseconds, clamped."""
+    """Return a reset given as epoch seconds, or milliseconds, clamped."""
     seconds = seconds / 1000 if seconds > 1e11 else seconds
     if not 0 <= seconds < 1e11:
         return now + SOONEST
@@ -126,7 +127,7 @@ def from_epoch(seconds: float, now: datetime) -> datetime:
 
 
 def moment(text: str, now: datetime, zone: tzinfo) -> datetime | None:
-    """The first moment that the text names, most exact form first."""
+    """Return the first moment that the text names, most exact form first."""
     text = text[-TAIL:]
     if found := _EPOCH.search(text):
         return datetime.fromtimestamp(int(found[1]), UTC)
@@ -144,14 +145,14 @@ def moment(text: str, now: datetime, zone: tzinfo) -> datetime | None:
 
 
 def _date_ahead(text: str, now: datetime, zone: tzinfo) -> datetime | None:
-    """The first date in a text that is still to come."""
+    """Return the first date in a text that is still to come."""
     dates = (_date(found, zone) for form in (_DATE, _HTTP_DATE) for found in form.finditer(text))
     # One that is not is the time of a line in a log.
     return next((when for when in dates if when and when > now), None)
 
 
 def unknown(times: int) -> timedelta:
-    """How long to wait where no word says it: longer each time in a row that it was not long
+    """Return how long to wait where no word says it: longer each time in a row that it was not long
     enough."""
     return min(UNKNOWN * (1 << min(times, 9)), LONGEST_UNKNOWN)
 
@@ -163,7 +164,7 @@ def _midnight(now: datetime, zone: tzinfo) -> datetime:
 
 
 def _date(found: re.Match[str], zone: tzinfo) -> datetime | None:
-    """A date as ISO or HTTP write it; one that names no zone is a clock's of ours."""
+    """Return a date as ISO or HTTP write it; one that names no zone is a clock's of ours."""
     try:
         if found.re is _HTTP_DATE:
             return datetime.strptime(found[0], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
@@ -175,7 +176,7 @@ def _date(found: re.Match[str], zone: tzinfo) -> datetime | None:
 
 
 def _clock(found: re.Match[str], now: datetime, zone: tzinfo) -> datetime | None:
-    """The next time that a clock shows this; None for a number that is no clock time."""
+    """Return the next time that a clock shows this; None for a number that is no clock time."""
     if not (found["half"] or found["minute"]):
         return None
     hour = (

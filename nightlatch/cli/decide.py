@@ -286,8 +286,8 @@ def leave(
 
 
 def carry_out(project: Project) -> dict[str, str]:
-    """Everything in the inbox, as a run would before its first session; somebody else who does
-    just that is waited for, a run is not.
+    """Return everything in the inbox, as a run would before its first session; somebody else who
+    does just that is waited for, a run is not.
 
     What could not be done is given, with what to do, by the decision's id.
     """

@@ -194,7 +194,7 @@ def work(
 
 
 def terms(config: Config, *, once: bool) -> Iterator[tuple[str, str]]:
-    """Who works, and how long."""
+    """Yield who works, and how long."""
     limits = config.limits
     each = f"{limits.attempts} tries a feature, {limits.session / 60:.0f} minutes a session"
     until = [f"until {limits.until}"] if limits.until else []

@@ -528,7 +528,7 @@ def raw_change(meta: str, path: str) -> Change:
 
 
 def index_info(changes: Iterable[Change], width: int) -> bytes:
-    """These changes as `update-index -z --index-info` reads them, removals first; ids take
+    """Return these changes as `update-index -z --index-info` reads them, removals first; ids take
     `width` bytes."""
     lines = sorted(
         f"{c.new_mode or '0'} {c.new_oid or '0' * 2 * width}\t{c.path}\0" for c in changes

@@ -18,7 +18,7 @@ def ask(project: Project, process: int, wish: str) -> None:
 
 
 def asked(project: Project, process: int | None) -> str:
-    """What is asked of this run: pause, stop, or ""."""
+    """Return what is asked of this run: pause, stop, or ""."""
     with suppress(OSError):
         of, _, wish = path(project).read_text("utf-8").strip().partition(" ")
         return wish if of == str(process) else NOTHING

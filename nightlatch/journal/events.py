@@ -18,7 +18,7 @@ BURST = timedelta(minutes=1)
 
 
 def encode(event: str, at: datetime, fields: Fields) -> bytes:
-    """One line, its checksum last. Lone surrogates of file names survive as JSON escapes."""
+    """Return one line, its checksum last. Lone surrogates of file names survive as JSON escapes."""
     body = json.dumps(
         {"event": event, "at": at.isoformat(timespec="milliseconds"), **fields},
         ensure_ascii=True,
@@ -28,7 +28,8 @@ def encode(event: str, at: datetime, fields: Fields) -> bytes:
 
 
 def decode(line: bytes) -> Fields | None:
-    """The fields of one line, or None where the line is torn or its checksum does not hold."""
+    """Return the fields of one line, or None where the line is torn or its checksum does not
+    hold."""
     text, comma, crc = line.rstrip(b"\n").rpartition(b',"crc":"')
     body = text + b"}"
     if not comma or crc != b'%08x"}' % crc32(body):
@@ -61,8 +62,8 @@ class InFlight:
 
 
 def run_id(now: datetime, last: str) -> str:
-    """The name of a run that begins now, by the second; the next second where the last run has
-    this one already."""
+    """Return the name of a run that begins now, by the second; the next second where the last run
+    has this one already."""
     wanted = f"{now.astimezone(UTC):{RUN}}"
     try:
         after = datetime.strptime(last, RUN).replace(tzinfo=UTC) + timedelta(seconds=1)
@@ -92,7 +93,7 @@ class JournalState:
 
 
 def carried(state: JournalState) -> Fields:
-    """What `segment.started`, the first event of a segment, holds of all the earlier ones:
+    """Return what `segment.started`, the first event of a segment, holds of all the earlier ones:
     everything but work in flight."""
     limits = {agent: until.isoformat() for agent, until in state.limits.items()}
     return {
@@ -102,7 +103,7 @@ def carried(state: JournalState) -> Fields:
 
 
 def after(state: JournalState, line: Fields) -> JournalState:
-    """The state once one more event has happened; unknown events change nothing."""
+    """Return the state once one more event has happened; unknown events change nothing."""
     names = (
         "run",
         "session",
@@ -185,7 +186,8 @@ def _begun(state: JournalState, text: Mapping[str, str], script: str) -> Journal
 
 
 def _over(state: JournalState, flight: InFlight, line: Fields) -> JournalState:
-    """An agent that ended in anything but a limit has shown that the last guess was long enough."""
+    """Return the state after an agent ended: anything but a limit has shown that the last guess was
+    long enough."""
     kept = line.get("end") == "limit"
     guesses = {name: count for name, count in state.guesses.items() if kept or name != flight.agent}
     return replace(
@@ -203,7 +205,7 @@ def _limited(state: JournalState, agent: str, line: Fields) -> JournalState:
 
 
 def _with_cost(end: Fields, judge: Fields) -> Fields:
-    """The agent's end with what a judge took besides."""
+    """Return the agent's end with what a judge took besides."""
     sums = {
         name: _number(end, name) + _number(judge, name)
         for name in ("input", "cached", "output", "usd")

@@ -43,7 +43,7 @@ def leave(project: Project, verb: str, feature: str, text: str, at: datetime) ->
 
 
 def waiting(project: Project) -> Iterator[tuple[Path, Decision]]:
-    """The decisions that nobody has carried out yet, oldest first."""
+    """Yield the decisions that nobody has carried out yet, oldest first."""
     for path in sorted(folder(project).glob("*.json")):
         with suppress(FileNotFoundError):  # a loop carried it out between the two looks
             body = json.loads(path.read_bytes())
@@ -51,13 +51,13 @@ def waiting(project: Project) -> Iterator[tuple[Path, Decision]]:
 
 
 def decided(project: Project) -> dict[str, str]:
-    """The last decision that waits, by feature; notes aside."""
+    """Return the last decision that waits, by feature; notes aside."""
     return {said.feature: said.verb for _, said in waiting(project) if said.verb != "note"}
 
 
 def echoes(project: Project, said: Decision) -> list[Path]:
-    """The same decision given again, or from two places, with no other on the feature between
-    them."""
+    """Return the files of the same decision, given again or from two places, with no other on the
+    feature between them."""
     later = (
         (path, known)
         for path, known in waiting(project)

@@ -10,7 +10,7 @@ from nightlatch.project.project import Project
 
 
 def holder(project: Project) -> int | None:
-    """The process of the run that is at work, None where there is none."""
+    """Return the process of the run that is at work, None where there is none."""
     try:
         fd = os.open(project.state / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -25,6 +25,6 @@ def holder(project: Project) -> int | None:
 
 
 def last_turn(project: Project) -> Mapping[str, object]:
-    """The last thing that the journal says about where a run is: a start or an end, of the run
-    or of a session."""
+    """Return the last thing that the journal says about where a run is: a start or an end, of the
+    run or of a session."""
     return next(store_of(project.state).latest(TURNS), {})

@@ -47,15 +47,15 @@ class Heard:
 
 
 def path(project: Project, session: str) -> Path | None:
-    """Where a session's transcript lies, packed or not; None where this machine has none."""
+    """Return where a session's transcript lies, packed or not; None where this machine has none."""
     folder = project.state / "sessions" / session
     places = (folder / NAME, folder / f"{NAME}.gz")
     return next((place for place in places if "/" not in session and place.is_file()), None)
 
 
 def dialect(project: Project, session: str, agent: str = "") -> Reader:
-    """The reader for a session's stream: by the agent that the journal names, else by the one
-    handed in, else as plain JSON lines."""
+    """Return the reader for a session's stream: by the agent that the journal names, else by the
+    one handed in, else as plain JSON lines."""
     # The newest first: mostly its session is meant.
     started = store_of(project.state).latest({"session.started"}, old=True)
     return reader_of(
@@ -67,7 +67,7 @@ def dialect(project: Project, session: str, agent: str = "") -> Reader:
 
 
 def reader_of(project: Project, agent: str) -> Reader:
-    """The reader for what an agent prints; plain JSON lines where nobody knows the agent any
+    """Return the reader for what an agent prints; plain JSON lines where nobody knows the agent any
     more."""
     with suppress(ConfigError):
         return reader(registry_io.load(agent, project.config.agents).events)
@@ -77,7 +77,8 @@ def reader_of(project: Project, agent: str) -> Reader:
 def heard(
     project: Project, session: str, over: Callable[[], bool] = lambda: True, agent: str = ""
 ) -> Iterator[Heard]:
-    """Every event of a session, once and in order; what is still to come until it is `over`."""
+    """Yield every event of a session, once and in order; what is still to come until it is
+    `over`."""
     stream, number = dialect(project, session, agent), 0
     for line in lines(project, session, over):
         for first, event in enumerate(stream.feed(line)):
@@ -88,7 +89,7 @@ def heard(
 
 
 def lines(project: Project, session: str, over: Callable[[], bool]) -> Iterator[bytes]:
-    """The whole lines; one that nothing ends is given when no more can come."""
+    """Yield the whole lines; one that nothing ends is given when no more can come."""
     rest, ended = b"", False
     while not (place := path(project, session)) and not ended:
         ended = over()
@@ -125,7 +126,7 @@ def over(project: Project, session: str) -> bool:
 def ending(
     project: Project, session: str, agent: str = "", most: int = TOLD, longest: int = LONGEST
 ) -> list[str]:
-    """The last words of a session, a line each, oldest first."""
+    """Return the last words of a session, a line each, oldest first."""
     return [
         plain(each, longest)
         for each in deque(text_lines(last_events(project, session, agent)), maxlen=most)
@@ -133,14 +134,14 @@ def ending(
 
 
 def handover(project: Project, session: str) -> tuple[str, ...]:
-    """What the next agent should know of how a session went: its list, the last command that
-    failed, the one that never ended, its last message; () where this machine has no
-    transcript of it."""
+    """Return what the next agent should know of how a session went: its list, the last command that
+    failed, the one that never ended, its last message; () where this machine has no transcript of
+    it."""
     return tuple(plain(each, LAST) for each in last_of(last_events(project, session)))
 
 
 def last_events(project: Project, session: str, agent: str = "") -> Iterator[Event]:
-    """The events at the end of a session's transcript, oldest first; none where this machine
+    """Yield the events at the end of a session's transcript, oldest first; none where this machine
     has no transcript of it."""
     place = path(project, session)
     if place is None:
@@ -154,7 +155,7 @@ def last_events(project: Project, session: str, agent: str = "") -> Iterator[Eve
 
 
 def last_of(events: Iterable[Event]) -> Iterator[str]:
-    """What the events of a session tell of its end."""
+    """Return what the events of a session tell of its end."""
     ending = _Ending()
     for event in events:
         ending.see(event)
@@ -205,7 +206,7 @@ class _Ending:
 
 
 def words(stream: Reader, raw: Iterable[bytes]) -> Iterator[str]:
-    """What the lines of a stream say."""
+    """Return what the lines of a stream say."""
     return text_lines(event for line in raw for event in stream.feed(line))
 
 

@@ -96,7 +96,7 @@ def by_apprise(addresses: list[str], text: str) -> str:
 def channels(
     job: dict[str, Any], notice: dict[str, Any] | None
 ) -> Iterator[tuple[str, Callable[[], str]]]:
-    """The channels that a notice goes through; without one, the dead-man address alone."""
+    """Yield the channels that a notice goes through; without one, the dead-man address alone."""
     if notice is None:
         yield from [("ping", partial(http, job["ping"]))] if job["ping"] else []
         return
@@ -110,7 +110,7 @@ def channels(
 
 
 def tried(channel: str, send: Callable[[], str], longest: float) -> dict[str, object]:
-    """What came of one channel; of an error only what holds no address."""
+    """Return what came of one channel; of an error only what holds no address."""
     try:
         with within(longest):
             return {"channel": channel, "ok": True, "says": send()}

@@ -64,7 +64,7 @@ def needs_you(asked: Mapping[str, str], *, question: bool) -> Notice:
 
 
 def stopped(code: int, why: str) -> Notice:
-    """A run that something is wrong with; `why` is a sentence of the program's own."""
+    """Return a run that something is wrong with; `why` is a sentence of the program's own."""
     red = code == 5
     return Notice(
         event=BRANCH_RED if red else FAULT,
@@ -74,7 +74,7 @@ def stopped(code: int, why: str) -> Notice:
 
 
 def body(notice: Notice, *, project: str, branch: str, run: str) -> dict[str, object]:
-    """The notice as JSON.
+    """Return the notice as JSON.
 
     `text` and `content` are the same sentence: chat services take the one or the other.
     """
@@ -94,5 +94,5 @@ def body(notice: Notice, *, project: str, branch: str, run: str) -> dict[str, ob
 
 
 def failures(told: Sequence[Mapping[str, object]]) -> list[str]:
-    """What went wrong, of what a sender reports."""
+    """Return what went wrong, of what a sender reports."""
     return [f"{one['channel']}: {one['says']}" for one in told if not one["ok"]]

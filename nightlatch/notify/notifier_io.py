@@ -147,7 +147,7 @@ def send(
 
 
 def tested(project: Project) -> list[Mapping[str, object]]:
-    """A test through every channel, waited for."""
+    """Send a test through every channel, and wait for the answers."""
     notice = Notice(event=messages.TEST, says="a test of nightlatch doctor --notify")
     what = (messages.body(notice, project=project.repo.folder.name, branch="", run=""), None)
     sender = send(project, what, subprocess.PIPE)
@@ -159,5 +159,5 @@ def tested(project: Project) -> list[Mapping[str, object]]:
 
 
 def read(lines: bytes) -> list[Mapping[str, object]]:
-    """What senders reported, as far as it is whole."""
+    """Return what senders reported, as far as it is whole."""
     return [json.loads(line) for line in lines.split(b"\n")[:-1]]

@@ -17,8 +17,8 @@ _Pairs: TypeAlias = Sequence[tuple[Fields, Feature]]
 def readings(
     dialect: Dialect, root: object, places: Sequence[str], pairs: _Pairs
 ) -> tuple[str, ...]:
-    """Everything that was not plain, in the order in which a person would ask; `pairs` are the
-    items and what they read as."""
+    """Return everything that was not plain, in the order in which a person would ask; `pairs` are
+    the items and what they read as."""
     return (
         *_lists(root, places),
         *_ids(dialect, pairs),

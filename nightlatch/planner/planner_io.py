@@ -101,7 +101,7 @@ class Planning:
     engine: VerdictEngine
 
     def drafted(self) -> Draft:
-        """What the planner proposes, once all of it holds.
+        """Return what the planner proposes, once all of it holds.
 
         Raises PlannerError with every reason, after it was told them once.
         """
@@ -217,8 +217,8 @@ class Planning:
         )
 
     def examined(self, said: bytes, *, last: bool) -> Draft | tuple[str, ...]:
-        """The draft, or why there is none: the answer read, put into the plan's text, and tried
-        out at the base.
+        """Return the draft, or why there is none: the answer read, put into the plan's text, and
+        tried out at the base.
 
         Of proofs that were asked for, those that do not hold in the `last` answer are left out, and
         the others are taken.
@@ -249,12 +249,12 @@ class Planning:
         return Draft(plan=new, files=made, remarks=(*left_out, *self.remarks(plan)))
 
     def with_secrets(self, files: Mapping[str, bytes]) -> list[str]:
-        """The names of those of these files that hold something secret."""
+        """Return the names of those of these files that hold something secret."""
         hide = self.project.secrets.hide_bytes
         return [name for name, data in files.items() if hide(data) != data]
 
     def edited(self, said: bytes) -> tuple[bytes, planner.Proposal]:
-        """The plan's text with what an answer adds to it. Raises PlanError."""
+        """Return the plan's text with what an answer adds to it. Raises PlanError."""
         if len(said) > MOST_ANSWER:
             return self.data, planner.Proposal(
                 problems=(f"{planner.PLACE} has more than {MOST_ANSWER} bytes",)
@@ -272,8 +272,8 @@ class Planning:
         return edit.with_fields(new, self.project.plan, proposal.fields), proposal
 
     def files_written(self) -> tuple[dict[str, bytes], tuple[str, ...]]:
-        """The init.sh and the checks that the planner wrote where there are none, and what is
-        wrong with them."""
+        """Return the init.sh and the checks that the planner wrote where there are none, and what
+        is wrong with them."""
         made: dict[str, bytes] = {}
         problems: list[str] = []
         with entered(self.place.tree) as top:
@@ -292,7 +292,7 @@ class Planning:
         return made, tuple(problems)
 
     def written(self, top: int) -> list[str]:
-        """The paths at which something new may be: of a planner that begins a project, or a
+        """Return the paths at which something new may be: of a planner that begins a project, or a
         part of it."""
         if self.task.aim is not Aim.SPEC:
             return []
@@ -310,8 +310,8 @@ class Planning:
     def untrue(
         self, plan: Plan, names: tuple[str, ...], made: Mapping[str, bytes]
     ) -> Iterator[tuple[str, str]]:
-        """What does not hold at the base with the new files, by file or feature: init.sh fails,
-        a check is red, a verify is not."""
+        """Yield what does not hold at the base with the new files, by file or feature: init.sh
+        fails, a check is red, a verify is not."""
         usual = self.engine.evaluator
         # One that hangs where there is no work yet would else take as long as a check of the night.
         hands = replace(usual.hands, timeout=min(VERIFY, usual.hands.timeout))
@@ -330,7 +330,7 @@ class Planning:
             yield INIT, f"{error.place}: {line(error.problem, 600)}"
 
     def base_with(self, made: Mapping[str, bytes]) -> str:
-        """A commit of the base with the new files; no branch has it."""
+        """Return a commit of the base with the new files; no branch has it."""
         repo = self.project.repo
         blobs = {
             self.project.path(name): (PROGRAM, repo.write_blob(data)) for name, data in made.items()
@@ -339,8 +339,8 @@ class Planning:
         return repo.commit(tree, [self.base], "what a planner made")
 
     def remarks(self, plan: Plan) -> Iterator[str]:
-        """What the person should look at: existing tests that may change, and what was done to
-        the plan in the workspace."""
+        """Yield what the person should look at: existing tests that may change, and what was done
+        to the plan in the workspace."""
         known = {feature.id: feature.supersedes for feature in self.plan.features}
         for feature in plan.features:
             if feature.supersedes != known.get(feature.id, ()):
@@ -360,7 +360,7 @@ class Planning:
 def red_checks(
     evaluator: TreeEvaluator, base: str, made: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    """Those of the new checks that are red before any work, each with what it printed."""
+    """Yield those of the new checks that are red before any work, each with what it printed."""
     for check in evaluator.checks(base, base):
         if check.name in made and check.answer not in (CheckStatus.GREEN, CheckStatus.SKIP):
             yield (

@@ -61,14 +61,14 @@ class Proposal:
 
 
 def answer_in(words: str) -> str:
-    """The JSON in an agent's last words, "" where there is none: the last fenced block, else
+    """Return the JSON in an agent's last words, "" where there is none: the last fenced block, else
     from the first brace to the last."""
     fenced = _FENCED.findall(words)
     return fenced[-1] if fenced else words[words.find("{") : words.rfind("}") + 1]
 
 
 def read(text: str, plan: Plan, aim: Aim, schema: Mapping[str, Any], target: str = "") -> Proposal:
-    """The proposal in an answer. `target` is the feature that is split."""
+    """Return the proposal in an answer. `target` is the feature that is split."""
     try:
         rows = _rows(text)
     except PlanError as error:
@@ -89,8 +89,8 @@ def read(text: str, plan: Plan, aim: Aim, schema: Mapping[str, Any], target: str
 
 
 def _rows(text: str) -> list[Fields] | str:
-    """The features in an answer, or in words why there are none. Raises PlanError for what is no
-    JSON."""
+    """Return the features in an answer, or in words why there are none. Raises PlanError for what
+    is no JSON."""
     if not text.strip():
         return (
             "it answered nothing: no plan.json in $NIGHTLATCH_OUT, and no JSON in its last message"
@@ -109,14 +109,14 @@ def _has_id(row: object) -> bool:
 def _split(
     feature: Feature | None, parts: Sequence[Fields]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
-    """What a feature that is split gets: it waits for its parts."""
+    """Return what a feature that is split gets: it waits for its parts."""
     if feature is None:
         return {}
     return {feature.id: {"depends": (*feature.depends, *(row["id"] for row in parts))}}
 
 
 def untrue(feature: Feature, said: VerifyResult) -> str:
-    """Why what a verify says at the base proves nothing, "" where it is red.
+    """Return why what a verify says at the base proves nothing, "" where it is red.
 
     A Python program that is not installed is red to a shell.
     """
@@ -139,7 +139,7 @@ def untrue(feature: Feature, said: VerifyResult) -> str:
 
 
 def hopeless(command: str) -> bool:
-    """Whether a shell line is red whatever is done, as far as its words tell.
+    """Return whether a shell line is red whatever is done, as far as its words tell.
 
     One that is always green is found by running it.
     """
@@ -187,7 +187,7 @@ def _listed(value: object) -> list[object]:
 def _additions(
     rows: Sequence[Fields], plan: Plan, schema: Mapping[str, Any], target: str
 ) -> Iterator[str]:
-    """What is wrong with new features, each by itself and beside the others."""
+    """Yield what is wrong with new features, each by itself and beside the others."""
     least = 2 if target else 1
     if not least <= len(rows) <= MOST:
         yield f"it has {len(rows)} new features: at least {least}, at most {MOST} at a time"
@@ -218,7 +218,7 @@ def _proofs(
     known: Mapping[str, Feature],
     schema: Mapping[str, Any],
 ) -> tuple[Proposal, list[str]]:
-    """The fields that are added to features that are there: only where they are missing, and
+    """Return the fields that are added to features that are there: only where they are missing, and
     nothing else."""
     problems = [
         f"{line(row['id'], 60)} is not in the plan, and --prove adds no features" for row in new
@@ -243,14 +243,14 @@ def _proofs(
 
 
 def _added(row: Fields, feature: Feature) -> Fields:
-    """What an answer adds to a feature that has nothing there yet."""
+    """Return what an answer adds to a feature that has nothing there yet."""
     return {n: v for n, v in row.items() if n in MAY_ADD and not getattr(feature, MAY_ADD[n])}
 
 
 def _proof_problems(
     row: Fields, feature: Feature, added: Fields, schema: Mapping[str, Any]
 ) -> Iterator[str]:
-    """What is wrong with the fields that an answer has of one feature."""
+    """Yield what is wrong with the fields that an answer has of one feature."""
     rest = {n: v for n, v in row.items() if n not in added}
     yield from (
         f"{feature.id}: its {name} would change, and --prove only adds what is missing"
@@ -301,7 +301,7 @@ def _commands(proposal: Proposal, plan: Plan) -> Iterator[str]:
 
 
 def _dependencies(proposal: Proposal, plan: Plan) -> Iterator[str]:
-    """Every dependency is known, and none waits for itself by way of others."""
+    """Yield what is wrong: a dependency that is not known, or one that waits for itself."""
     graph = {
         feature.id: proposal.fields.get(feature.id, {}).get("depends", feature.depends)
         for feature in plan.features

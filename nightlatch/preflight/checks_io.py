@@ -39,7 +39,7 @@ OLDEST_GIT = (2, 38)
 
 
 def before(project: Project) -> tuple[ProjectStatus, list[Diagnostic]]:
-    """What a run would meet first. The view has no plan where it cannot be read."""
+    """Return what a run would meet first. The view has no plan where it cannot be read."""
     found = [
         *guarded("git", lambda: git(project)),
         *guarded("settings", lambda: settled(project)),
@@ -69,14 +69,14 @@ def before(project: Project) -> tuple[ProjectStatus, list[Diagnostic]]:
 
 
 def remarks(seen: ProjectStatus) -> Iterator[Diagnostic]:
-    """What a run says of itself when it begins."""
+    """Yield what a run says of itself when it begins."""
     yield from besides(seen.project)
     for probe in (read_so, idle_checks, kinds):
         yield from probe(seen)
 
 
 def guarded(topic: str, probe: Callable[[], Iterator[Diagnostic]]) -> Iterator[Diagnostic]:
-    """What a probe finds; an error of the house is a finding too."""
+    """Yield what a probe finds; an error of the house is a finding too."""
     try:
         yield from probe()
     except NightlatchError as error:
@@ -112,7 +112,7 @@ def git(project: Project) -> Iterator[Diagnostic]:
 
 
 def settled(project: Project) -> Iterator[Diagnostic]:
-    """Which settings and plan are in play, which others are not, and whether the person wrote
+    """Yield which settings and plan are in play, which others are not, and whether the person wrote
     them."""
     where = project.settings or "none: defaults"
     yield ok("settings", f"{where}; the plan is {project.plan or 'missing'}")
@@ -148,7 +148,7 @@ def settled(project: Project) -> Iterator[Diagnostic]:
 
 
 def besides(project: Project) -> Iterator[Diagnostic]:
-    """The plans and settings that could be meant and are not read."""
+    """Yield the plans and settings that could be meant and are not read."""
     if project.elsewhere:
         yield warn(
             "settings",
@@ -158,7 +158,7 @@ def besides(project: Project) -> Iterator[Diagnostic]:
 
 
 def planned(project: Project) -> Iterator[Diagnostic]:
-    """The plan, every reading of it that needed judgement, and whether anything can run."""
+    """Yield the plan, every reading of it that needed judgement, and whether anything can run."""
     require_plan(project)
     seen = status_io.view(project)
     if not seen.plan.features:
@@ -191,7 +191,7 @@ def read_so(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
 
 def budget(seen: ProjectStatus, only: str = "", *, once: bool = False) -> policy.RunLimits:
-    """What a run that begins now may use."""
+    """Return what a run that begins now may use."""
     limits, now = seen.project.config.limits, datetime.now(UTC)
     # By the clock that the person sees, who wrote "07:00".
     until = next_clock(limits.until, clock.local(now)) if limits.until else None
@@ -205,7 +205,7 @@ def budget(seen: ProjectStatus, only: str = "", *, once: bool = False) -> policy
 
 
 def landing(seen: ProjectStatus) -> Iterator[Diagnostic]:
-    """Whether there is a branch to land on, and a checkout that can go there."""
+    """Yield whether there is a branch to land on, and a checkout that can go there."""
     repo, wanted = seen.project.repo, seen.plan.branch or seen.head
     edits = bool(
         repo.as_person(
@@ -262,8 +262,8 @@ def idle_checks(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
 
 def briefed(seen: ProjectStatus) -> Iterator[Diagnostic]:
-    """Whether the person's template renders, for the next feature and for those of which there
-    is much to tell."""
+    """Yield whether the person's template renders, for the next feature and for those of which
+    there is much to tell."""
     from nightlatch.prompt import brief
 
     runs = [
@@ -287,7 +287,7 @@ def briefed(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
 
 def hired(seen: ProjectStatus) -> Iterator[Diagnostic]:
-    """The agents that are here, and who pays for each."""
+    """Yield the agents that are here, and who pays for each."""
     # The first has to be there; the others stand in for it when it meets a limit.
     for number, name in enumerate(seen.project.config.agent):
         try:
@@ -323,7 +323,7 @@ def machine(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
 
 def kinds(seen: ProjectStatus) -> Iterator[Diagnostic]:
-    """What is special about the repository."""
+    """Yield what is special about the repository."""
     repo = seen.project.repo
     files = repo.files(seen.tip) if seen.tip else {}
     yield from submodule_lines(repo, files)
@@ -402,7 +402,7 @@ def reserved(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
 
 def own_agent(seen: ProjectStatus, name: str) -> Iterator[Diagnostic]:
-    """Whether an agent that features name can work.
+    """Yield whether an agent that features name can work.
 
     A word that is meant for another tool stops no night.
     """
@@ -422,7 +422,8 @@ def own_agent(seen: ProjectStatus, name: str) -> Iterator[Diagnostic]:
 
 
 def signing(seen: ProjectStatus) -> Iterator[Diagnostic]:
-    """Whether a commit can be signed without anybody there, tried with one that no branch has.
+    """Yield whether a commit can be signed without anybody there, tried with one that no branch
+    has.
 
     An error says that it cannot.
     """
@@ -435,7 +436,7 @@ def signing(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
 
 def filtered(repo: Repo, name: str) -> Diagnostic:
-    """What becomes of files behind a filter of git's."""
+    """Return what becomes of files behind a filter of git's."""
     # Without it git shows what it keeps: pointers in place of the large files.
     if not filters.is_configured(repo, name):
         says = (
@@ -471,7 +472,7 @@ def limits(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
 
 def phased(seen: ProjectStatus) -> Iterator[Diagnostic]:
-    """The agents that phases and features name, and progress files that nothing will ever
+    """Yield the agents that phases and features name, and progress files that nothing will ever
     finish."""
     config = seen.project.config
     named = {

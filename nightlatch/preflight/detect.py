@@ -76,7 +76,7 @@ TOOLS = (
 
 
 def tools(paths: Collection[str], read: Callable[[str], str]) -> tuple[Tool, ...]:
-    """The tools that the project's own configuration asks for.
+    """Return the tools that the project's own configuration asks for.
 
     `read` gives the text of one of the paths.
     """
@@ -116,12 +116,12 @@ def suite_text(suites: Sequence[Suite]) -> str:
 
 
 def by_hand(suite: Suite) -> str:
-    """The command that a person types for a suite."""
+    """Return the command that a person types for a suite."""
     return suite.runner.run.by_hand or suite.runner.run.command[-1]
 
 
 def check_text(found: Iterable[Tool]) -> str:
-    """The check that runs these tools, the project's own installation of them first."""
+    """Return the check that runs these tools, the project's own installation of them first."""
     commands = "".join(f"{tool.command}\n" for tool in found)
     return f"#!/bin/sh\nset -e\n{PREFER_OWN}\n{commands}"
 
@@ -137,7 +137,7 @@ HOOKS = (
 
 
 def hooks(paths: Collection[str], has: Callable[[str], bool]) -> tuple[tuple[str, ...], str]:
-    """The files with rules for commits that a check can hold, and the text of that check, ""
+    """Return the files with rules for commits that a check can hold, and the text of that check, ""
     for none."""
     found = [
         (file, line)
@@ -156,7 +156,7 @@ def hooks(paths: Collection[str], has: Callable[[str], bool]) -> tuple[tuple[str
 
 
 def own_plan(paths: Sequence[str]) -> str:
-    """The one of these plans that another tool, or the person, keeps for just this; "" where
+    """Return the one of these plans that another tool, or the person, keeps for just this; "" where
     there is none, or more than one.
 
     A TODO.md may be anybody's notes.

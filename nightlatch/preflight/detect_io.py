@@ -54,7 +54,7 @@ class DetectedProject:
 
 
 def look(project: Project) -> DetectedProject:
-    """Everything that can be told without running anything of the project's.
+    """Return everything that can be told without running anything of the project's.
 
     Raises PlanError for a plan that cannot be read.
     """
@@ -83,7 +83,7 @@ def look(project: Project) -> DetectedProject:
 
 
 def suites_in(project: Project, paths: frozenset[str], read: Callable[[str], str]) -> list[Suite]:
-    """The suites of the checkout, by its files and the settings."""
+    """Return the suites of the checkout, by its files and the settings."""
 
     def has(module: str, folder: str) -> bool:
         inner = (
@@ -105,7 +105,7 @@ def suites_in(project: Project, paths: frozenset[str], read: Callable[[str], str
 
 
 def reading(root: Path) -> Callable[[str], str]:
-    """The text of the project's files, each read once."""
+    """Return the text of the project's files, each read once."""
     return cache(
         lambda path: (
             (root / path).read_text(encoding="utf-8", errors="replace")
@@ -148,7 +148,7 @@ def has_program(root: Path, program: str) -> bool:
 
 
 def agents_on_path(root: Path) -> tuple[str, ...]:
-    """The shipped agents that are installed, those tested with the real CLI first."""
+    """Return the shipped agents that are installed, those tested with the real CLI first."""
     known = [registry_io.load(name, {}) for name in registry_io.shipped() if name != "scripted"]
     there = [agent for agent in known if registry_io.which(agent, root, os.environ)]
     return tuple(
@@ -158,7 +158,7 @@ def agents_on_path(root: Path) -> tuple[str, ...]:
 
 
 def environments(project: Project) -> tuple[str, ...]:
-    """The folders of environments that git is told to ignore, also those of packages further
+    """Return the folders of environments that git is told to ignore, also those of packages further
     down; others where a tool has made them."""
     ignored = (
         path.rstrip("/")
@@ -177,7 +177,7 @@ def environments(project: Project) -> tuple[str, ...]:
 
 
 def unsafe() -> SandboxError | None:
-    """Why no sandbox starts here, None where one does."""
+    """Return why no sandbox starts here, None where one does."""
     try:
         find_sandbox("auto")
     except SandboxError as error:

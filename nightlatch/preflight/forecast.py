@@ -173,7 +173,7 @@ def _level_of_answer(
 
 
 def unproven(left: Sequence[Feature]) -> tuple[str, str]:
-    """What is said of features without a verify, and the command that has an agent propose
+    """Return what is said of features without a verify, and the command that has an agent propose
     some; ("", "") where each has one."""
     lacking = [plain(feature.id, 60) for feature in left if not feature.verify]
     if not lacking:
@@ -190,7 +190,8 @@ def unproven(left: Sequence[Feature]) -> tuple[str, str]:
 
 
 def dollars(limits: Limits) -> dict[str, str]:
-    """The budgets in dollars that are set: by the setting's name, how much, and for how long."""
+    """Return the budgets in dollars that are set: by the setting's name, how much, and for how
+    long."""
     return {
         f"limits.{name}": f"${most:.2f} {span}"
         for name, span in DOLLARS.items()
@@ -199,8 +200,8 @@ def dollars(limits: Limits) -> dict[str, str]:
 
 
 def bill(findings: Sequence[Diagnostic], seconds: float = 0.0) -> str:
-    """What all of them cost when each lands at its first session, and a run of the tests takes
-    so long."""
+    """Return what all of them cost when each lands at its first session, and a run of the tests
+    takes so long."""
     runs = (
         sum(finding.suite_runs[0] for finding in findings),
         sum(finding.suite_runs[1] for finding in findings),
@@ -240,7 +241,7 @@ def _runs(runs: tuple[int, int]) -> str:
 
 
 def overhead(left: Sequence[Feature], findings: Sequence[Diagnostic], outlook: ProofSources) -> str:
-    """When nightlatch is more trouble than help, "" when it is not."""
+    """Return when nightlatch is more trouble than help, "" when it is not."""
     if len(left) == 1:
         return ONE
     if left and not any(finding.level is Level.OK for finding in findings):

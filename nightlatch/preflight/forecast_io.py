@@ -95,7 +95,7 @@ def foretold_of(
 def answers(
     engine: VerdictEngine, base: str, features: Sequence[Feature]
 ) -> Iterator[tuple[Feature, VerifyResult | None]]:
-    """What each verify says at a base, None where there is none.
+    """Yield what each verify says at a base, None where there is none.
 
     Only red is believed of many asked in one checkout: what says anything else is asked again in
     one of its own, as a run does.
@@ -109,7 +109,7 @@ def answers(
 
 
 def through(engine: VerdictEngine, base: str, feature: Feature) -> str:
-    """The files of the base that judge a feature and that its agent may not change, a few of
+    """Return the files of the base that judge a feature and that its agent may not change, a few of
     them; "" for none."""
     tree, free = harness_io.files_of(engine.evaluator, base), matcher(feature.may_change)
     used = [
@@ -124,7 +124,7 @@ def through(engine: VerdictEngine, base: str, feature: Feature) -> str:
 def asked_together(
     engine: VerdictEngine, base: str, features: Sequence[Feature]
 ) -> dict[str, VerifyResult]:
-    """What the verify of each feature that is plainly red printed there."""
+    """Return what the verify of each feature that is plainly red printed there."""
     if len(features) < 2:
         return {}
     with (
@@ -164,7 +164,7 @@ def asked_together(
 
 
 def unwritten(engine: VerdictEngine, base: str, feature: Feature) -> str:
-    """A test file that the verify runs and nobody has written yet."""
+    """Return a test file that the verify runs and nobody has written yet."""
     is_test, known = engine.evaluator.suite(base, base).files, engine.evaluator.files(base)
     words = (
         word.strip("'\"").partition("::")[0].removeprefix("./")

@@ -33,8 +33,8 @@ PATH_IN_TEXT = re.compile(r"""['"\s`(]([\w.@+-][\w.@+/-]*)['"\s`):]""")
 def tests_without_files(
     seen: ProjectStatus, state: BaselineState, console: Console
 ) -> Iterator[Diagnostic]:
-    """The tests of the branch that are skipped or fail in a fresh checkout, by its `state`, and
-    not with a copy of what git lacks."""
+    """Yield the tests of the branch that are skipped or fail in a fresh checkout, by its `state`,
+    and not with a copy of what git lacks."""
     here = unhappy(state)
     there = beside(seen) if here else []
     told = [
@@ -65,7 +65,7 @@ def tests_without_files(
 
 
 def unhappy(state: BaselineState) -> frozenset[str]:
-    """The names of the tests that are skipped or do not pass."""
+    """Return the names of the tests that are skipped or do not pass."""
     known = state.tests.failing | state.tests.having(Result.SKIPPED)
     return known | {"the tests"} if state.tests.red and not state.tests.failing else known
 
@@ -108,7 +108,7 @@ def within(name: str, there: list[str]) -> bool:
 
 
 def mentioned(said: str) -> list[str]:
-    """What may be a path of the project in a text."""
+    """Return what may be a path of the project in a text."""
     # Text of tests: a path in it must not lead out of the project.
     return [name for name in dict.fromkeys(PATH_IN_TEXT.findall(said)) if ".." not in name]
 

@@ -34,7 +34,8 @@ from nightlatch.workspace.pool import Pool
 
 
 def examine(project: Project, console: Console) -> Iterator[Diagnostic]:
-    """One finding after another, the cheap ones first; the console shows what runs meanwhile."""
+    """Yield one finding after another, the cheap ones first; the console shows what runs
+    meanwhile."""
     seen, found = before(project)
     # What costs nothing comes first: nobody waits for agents to learn that git is too old.
     yield from found
@@ -45,7 +46,7 @@ def examine(project: Project, console: Console) -> Iterator[Diagnostic]:
 
 
 def notified(project: Project) -> Iterator[Diagnostic]:
-    """A test through every channel of [notify], with what came of it."""
+    """Send a test through every channel of [notify], with what came of it."""
     # The channels are commands and addresses: a session could have landed its own.
     authorship_io.require(project)
     told = notifier_io.tested(project)
@@ -65,7 +66,7 @@ def notified(project: Project) -> Iterator[Diagnostic]:
 
 
 def tried_out(seen: ProjectStatus, console: Console) -> Iterator[Diagnostic]:
-    """What needs a sandbox: the agents, the tests of the branch, each feature's verify."""
+    """Yield what needs a sandbox: the agents, the tests of the branch, each feature's verify."""
     with standalone_io.opened(seen.project, console) as (pool, engine):
         yield from confined(seen, pool.sandbox)
         for name in seen.project.config.agent:
@@ -83,7 +84,7 @@ def tried_out(seen: ProjectStatus, console: Console) -> Iterator[Diagnostic]:
 
 
 def confined(seen: ProjectStatus, sandbox: Sandbox) -> Iterator[Diagnostic]:
-    """The sandbox, and what it does not hold here."""
+    """Yield the sandbox, and what it does not hold here."""
     wanted = seen.project.config.workspace
     if not sandbox.traits.isolates_files:
         fix = 'workspace.sandbox = "auto" in loop.toml'
@@ -108,7 +109,7 @@ def confined(seen: ProjectStatus, sandbox: Sandbox) -> Iterator[Diagnostic]:
 
 
 def spoken_to(seen: ProjectStatus, pool: Pool, name: str) -> Iterator[Diagnostic]:
-    """An agent's answer to one word, where it is here."""
+    """Yield an agent's answer to one word, where it is here."""
     agent = registry_io.load(name, seen.project.config.agents)
     # The scripted one has no account and no limit that could keep it from answering.
     if name != "scripted" and registry_io.which(agent, seen.project.repo.folder, os.environ):
@@ -118,7 +119,7 @@ def spoken_to(seen: ProjectStatus, pool: Pool, name: str) -> Iterator[Diagnostic
 
 
 def counted(seen: ProjectStatus, agent: Agent, end: AgentEnd) -> Iterator[Diagnostic]:
-    """Whether a budget of dollars can count what the agent costs."""
+    """Yield whether a budget of dollars can count what the agent costs."""
     set_ = dollars(seen.project.config.limits)
     # An answer that never came says nothing of its price.
     if end.end is not End.FINISHED or not set_:
@@ -140,7 +141,7 @@ def counted(seen: ProjectStatus, agent: Agent, end: AgentEnd) -> Iterator[Diagno
 
 
 def judged(seen: ProjectStatus, sandbox: Sandbox) -> Iterator[Diagnostic]:
-    """Who judges, and the checks that nobody else may see."""
+    """Yield who judges, and the checks that nobody else may see."""
     config, project = seen.project.config, seen.project
     agent = judge_io.hired(project, config.agent[0])
     if agent is None:
@@ -196,8 +197,8 @@ def answered(agent: Agent, end: AgentEnd) -> Diagnostic:
 
 
 def offline(seen: ProjectStatus, pool: Pool, engine: VerdictEngine) -> Iterator[Diagnostic]:
-    """What fails on the branch only because checks have no network: what does not pass is tried
-    once more with it."""
+    """Yield what fails on the branch only because checks have no network: what does not pass is
+    tried once more with it."""
     config, bad = seen.project.config, without_success(engine.state(seen.tip))
     # Everything is run once more, so only where something fails and the network could be why.
     if config.checks.network or not pool.sandbox.traits.network or not bad:
@@ -216,7 +217,7 @@ def offline(seen: ProjectStatus, pool: Pool, engine: VerdictEngine) -> Iterator[
 
 
 def without_success(state: BaselineState) -> frozenset[str]:
-    """The names of what is not green in a tree: ids, or the tests as a whole, and checks."""
+    """Return the names of what is not green in a tree: ids, or the tests as a whole, and checks."""
     whole = [] if state.tests.failing or state.tests.answer is CheckStatus.GREEN else ["the tests"]
     return frozenset(
         [
@@ -228,7 +229,7 @@ def without_success(state: BaselineState) -> frozenset[str]:
 
 
 def base(seen: ProjectStatus, engine: VerdictEngine, console: Console) -> Iterator[Diagnostic]:
-    """The branch's own tests and checks, by the rule that a run goes by."""
+    """Yield the branch's own tests and checks, by the rule that a run goes by."""
     state = engine.state(seen.tip)
     yield from missing_files_io.tests_without_files(seen, state, console)
     try:
@@ -250,7 +251,7 @@ def base(seen: ProjectStatus, engine: VerdictEngine, console: Console) -> Iterat
 def of_suites(
     seen: ProjectStatus, engine: VerdictEngine, suites: Suites, state: BaselineState
 ) -> Iterator[Diagnostic]:
-    """How far each suite is protected, what of them flickers, and the test files that none of
+    """Yield how far each suite is protected, what of them flickers, and the test files that none of
     them runs."""
     results = state.tests
     for suite in suites.every:
@@ -280,7 +281,7 @@ def of_suites(
 
 
 def of_suite(suite: Suite, results: SuiteResult) -> Diagnostic:
-    """How far one suite is protected, and what keeps it from more."""
+    """Return how far one suite is protected, and what keeps it from more."""
     part = results.parts.get(suite.name)
     if part and part.absent:
         cause = cause_of(part.absent)

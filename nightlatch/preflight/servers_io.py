@@ -24,7 +24,7 @@ MOST_ALONE = 10
 
 
 def opened(reach: Sequence[str]) -> Iterator[Diagnostic]:
-    """What checks reach of this machine, and the sockets that are not there."""
+    """Yield what checks reach of this machine, and the sockets that are not there."""
     if reach:
         yield ok("sandbox", f"not contained: checks reach {', '.join(reach)}: {COST}")
     for path in reach:
@@ -36,7 +36,7 @@ def opened(reach: Sequence[str]) -> Iterator[Diagnostic]:
 def unreached(
     project: Project, tip: str, pool: Pool, failing: Collection[str]
 ) -> Iterator[Diagnostic]:
-    """What fails on the branch and calls a server of this machine that checks do not reach.
+    """Yield what fails on the branch and calls a server of this machine that checks do not reach.
 
     It is seen by running it: each call is written down, and none gets through to the server.
     """
@@ -68,8 +68,8 @@ def unreached(
 def calls_of(
     noting: VerdictEngine, tip: str, ways: ReachableServices, failing: Collection[str]
 ) -> dict[str, set[str]]:
-    """What some tests call, each run alone; what cannot be run alone calls nothing that is known
-    to be its own."""
+    """Return what some tests call, each run alone; what cannot be run alone calls nothing that is
+    known to be its own."""
     suites = noting.evaluator.suite(tip, tip)
     found: dict[str, set[str]] = {}
     for name in sorted(failing & noting.state(tip).tests.ids.keys())[:MOST_ALONE]:

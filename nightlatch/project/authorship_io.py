@@ -23,7 +23,7 @@ def require(project: Project) -> None:
 
 
 def problems(project: Project) -> Iterator[SettingsError]:
-    """Everything of the kind, each with where it came from and what to do."""
+    """Yield everything of the kind, each with where it came from and what to do."""
     yield from settings(project)
     yield from added_plan(project)
     yield from loop(project)

@@ -137,7 +137,7 @@ class Brief:
 
 
 def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Brief:
-    """The brief; what is too much goes in the order of CUT_FIRST.
+    """Return the brief; what is too much goes in the order of CUT_FIRST.
 
     The feature and the answer stay byte for byte, or it is a PromptError.
     """
@@ -176,7 +176,7 @@ def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Br
 
 
 def _lists(parts: BriefParts) -> dict[str, tuple[str, ...]]:
-    """The parts that can be cut, each item one printable line; patterns are the person's own
+    """Return the parts that can be cut, each item one printable line; patterns are the person's own
     lines."""
     limits = {
         "landings": 120,
@@ -203,8 +203,8 @@ def _lists(parts: BriefParts) -> dict[str, tuple[str, ...]]:
 
 
 def _shorter(items: tuple[str, ...], over: int, least: int = 0) -> tuple[str, ...]:
-    """The items without as many of the last ones as are needed to save `over` bytes; the first
-    `least` stay."""
+    """Return the items without as many of the last ones as are needed to save `over` bytes; the
+    first `least` stay."""
     # From the end: what comes first is worth most.
     keep = len(items)
     while over > 0 and keep > least:
@@ -240,7 +240,7 @@ def _values(
 
 
 def shortened(feature: Feature, over: int) -> Feature:
-    """The same without the longest of its other fields, as many as save these bytes; what is
+    """Return the same without the longest of its other fields, as many as save these bytes; what is
     left out is named."""
     sizes = sorted(feature.more, key=lambda pair: -_bytes(pair[1]))
     gone: list[str] = []

@@ -28,7 +28,7 @@ Pairs = tuple[tuple[Path, Path], ...]
 
 @cache
 def shipped() -> Managers:
-    """What is known of package managers."""
+    """Return what is known of package managers."""
     return packages.managers_of(data.table("shipped", "packages.toml"))
 
 
@@ -86,8 +86,8 @@ def fill(
 
 
 def pnpm_store(modules: Path, own: Path, private: Path) -> Pairs:
-    """A store of the workspace's own where pnpm had one when it filled a node_modules, and said
-    so: with any other it would not go on."""
+    """Return a store of the workspace's own where pnpm had one when it filled a node_modules, and
+    said so: with any other it would not go on."""
     notes = modules / ".modules.yaml"
     found = (
         PNPM_STORE.search(notes.read_text(encoding="utf-8", errors="replace"))
@@ -109,7 +109,7 @@ def pnpm_store(modules: Path, own: Path, private: Path) -> Pairs:
 
 
 def linked_stores(kept: Path, home: Path) -> Pairs:
-    """Where a workspace sees what its own stores have links to."""
+    """Return where a workspace sees what its own stores have links to."""
     found = (
         (source_of(store, kept, home), GIVEN / store.folder)
         for store in shipped().stores
@@ -126,13 +126,13 @@ def source_of(store: Store, kept: Path, home: Path) -> Path:
 
 
 def toolchains(home: Path) -> Pairs:
-    """What of the person's stores is shown in the workspace's own."""
+    """Return what of the person's stores is shown in the workspace's own."""
     modules = home / "go/pkg/mod"
     return tuple((place, place) for name in TOOLCHAINS for place in modules.glob(name))
 
 
 def kept_stores(kept: Path, home: Path) -> Pairs:
-    """The stores that were kept when an environment was made, and where HOME has them."""
+    """Return the stores that were kept when an environment was made, and where HOME has them."""
     return tuple(
         (kept / store.folder, home / store.folder)
         for store in shipped().stores

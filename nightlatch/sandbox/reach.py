@@ -42,7 +42,7 @@ class ReachableServices:
     _folder: "TemporaryDirectory[str] | None" = field(default=None, repr=False)
 
     def open_to(self, room: SandboxSpec) -> SandboxSpec:
-        """The room with these ways open. Sockets that are not there now are left out."""
+        """Return the room with these ways open. Sockets that are not there now are left out."""
         if not self.addresses:
             return room
         room = replace(room, readable=(*room.readable, *self._sockets()), reach=self.addresses)
@@ -62,7 +62,8 @@ class ReachableServices:
         return replace(room, readable=(*room.readable, *pairs), through=through)
 
     def called(self) -> list[str]:
-        """The addresses that were called since the last time that this was asked, each once."""
+        """Return the addresses that were called since the last time that this was asked, each
+        once."""
         log = Path(self._folder.name, "log") if self._folder else None
         if not (log and log.is_file()):
             return []
@@ -96,7 +97,7 @@ class ReachableServices:
         )
 
     def _serving(self) -> Path:
-        """The socket of a relay that serves. Raises FaultError where none starts."""
+        """Return the socket of a relay that serves. Raises FaultError where none starts."""
         with self._turn:
             return self._started()
 
@@ -130,7 +131,8 @@ class ReachableServices:
 
 
 def both_names(path: Path) -> tuple[Path, ...]:
-    """A socket below /run is known by /var/run as well, which is a link to it outside."""
+    """Return every name of a socket: one below /run is known by /var/run as well, which is a link
+    to it outside."""
     text = str(path)
     if text.startswith("/var/run/"):
         return path, Path(text.removeprefix("/var"))
@@ -138,8 +140,8 @@ def both_names(path: Path) -> tuple[Path, ...]:
 
 
 def listening(hidden: Iterable[Path] = ()) -> tuple[str, ...]:
-    """The ports of this machine's loopback and the sockets at which something listens that this
-    person may call; those below `hidden` and where nothing can be mounted are left out."""
+    """Return the ports of this machine's loopback and the sockets at which something listens that
+    this person may call; those below `hidden` and where nothing can be mounted are left out."""
     ports = dict.fromkeys(
         address for table in ("tcp", "tcp6") for address in addresses_of(Path("/proc/net", table))
     )
@@ -149,7 +151,7 @@ def listening(hidden: Iterable[Path] = ()) -> tuple[str, ...]:
 
 
 def addresses_of(table: Path) -> Iterator[str]:
-    """The addresses of the loopback of a table of /proc/net at which something listens; below
+    """Yield the addresses of the loopback of a table of /proc/net at which something listens; below
     port 1024 nothing can, inside a sandbox."""
     for line in table.read_text(encoding="ascii").splitlines()[1:] if table.is_file() else ():
         fields = line.split()
@@ -159,7 +161,7 @@ def addresses_of(table: Path) -> Iterator[str]:
 
 
 def names_of(host: str) -> tuple[str, ...]:
-    """The loopback's names for an address as proc_net_tcp(5) has it, in words of four bytes
+    """Return the loopback's names for an address as proc_net_tcp(5) has it, in words of four bytes
     turned round; none where it is no loopback."""
     if len(host) == 8:
         number = ".".join(str(byte) for byte in reversed(bytes.fromhex(host)))
@@ -171,7 +173,8 @@ def names_of(host: str) -> tuple[str, ...]:
 
 
 def sockets() -> list[Path]:
-    """The sockets in the file system at which something listens, and which this person may call."""
+    """Return the sockets in the file system at which something listens, and which this person may
+    call."""
     table = Path("/proc/net/unix")
     lines = (
         table.read_text(encoding="utf-8", errors="replace").splitlines()[1:]

@@ -156,7 +156,7 @@ def open_up(place: str, addresses: tuple[str, ...]) -> None:
 
 
 def listening(address: str) -> Iterator[socket.socket]:
-    """The sockets for one address; "localhost" has two where there is an IPv6."""
+    """Yield the sockets for one address; "localhost" has two where there is an IPv6."""
     host, _, port = address.rpartition(":")
     hosts = {"localhost": ("127.0.0.1", "::1")}.get(host, (host.strip("[]"),))
     for one in hosts:

@@ -21,7 +21,7 @@ DIALECTS: dict[str, Callable[[], Reader]] = {
 
 
 def reader(dialect: str) -> Reader:
-    """A fresh reader for one stream of that dialect."""
+    """Return a fresh reader for one stream of that dialect."""
     if dialect not in DIALECTS:
         raise ConfigError(
             f"unknown event dialect {dialect!r}", fix=f"use one of: {', '.join(DIALECTS)}"

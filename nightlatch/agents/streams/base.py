@@ -24,7 +24,7 @@ class JsonReader:
     """Reads a stream of JSON lines; a dialect says what one object means."""
 
     def feed(self, line: bytes) -> tuple[Event, ...]:
-        """The events of one line.
+        """Return the events of one line.
 
         A line that is unknown, broken or too long is kept as OTHER; an empty one is none.
         """
@@ -36,12 +36,12 @@ class JsonReader:
         return tuple(replace(e, raw=raw) for e in events) or (other(raw, known=found is not None),)
 
     def read(self, line: Json) -> Iterable[Event]:
-        """What an object of this dialect means; nothing for what it does not know."""
+        """Return what an object of this dialect means; nothing for what it does not know."""
         raise NotImplementedError
 
 
 def parsed(line: bytes) -> Json | None:
-    """The object on a line, or None."""
+    """Return the object on a line, or None."""
     if not line.lstrip().startswith(b"{"):
         return None
     try:
@@ -52,13 +52,13 @@ def parsed(line: bytes) -> Json | None:
 
 
 def other(raw: str, *, known: bool) -> Event:
-    """A line that says nothing to us; words outside the dialect, such as a crash on standard
-    error, are kept as its text."""
+    """Return the event of a line that says nothing to us; words outside the dialect, such as a
+    crash on standard error, are kept as its text."""
     return Event(kind=Kind.OTHER, text="" if known else cut(raw), raw=raw)
 
 
 def cut(value: str, most: int = LONGEST_TEXT) -> str:
-    """The beginning and the end of a long text."""
+    """Return the beginning and the end of a long text."""
     # Both ends: how it began, and the error at its end.
     half = most // 2
     return (
@@ -94,7 +94,7 @@ def dollars(value: object) -> float | None:
 
 
 def spoken(content: object) -> str:
-    """The text of a message whose content is a string or a list of blocks."""
+    """Return the text of a message whose content is a string or a list of blocks."""
     return (
         text(content)
         if isinstance(content, str)
@@ -193,7 +193,7 @@ def error(words: object, *, status: object = 0, cls: str = "") -> Event:
 def result(
     ok: bool, words: object = "", *, status: object = 0, cls: str = "", turns: object = 0
 ) -> Event:
-    """The agent's own end.
+    """Return the agent's own end.
 
     `cls` is one of the sorts of limits.sort_of where the stream names it outright.
     """

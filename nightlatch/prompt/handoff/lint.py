@@ -101,7 +101,7 @@ def is_fence(mark: re.Match[str], opened: str) -> bool:
 
 
 def lint(text: str, words: Words, stale: Container[str] = ()) -> tuple[LintIssue, ...]:
-    """Every rule that a note breaks, each with the first lines it is broken by.
+    """Return every rule that a note breaks, each with the first lines it is broken by.
 
     `stale`: ids of findings whose code has changed.
     """
@@ -144,7 +144,7 @@ def fenced(note: Note, *names: str) -> list[Sequence[str]]:
 
 
 def everything(note: Note) -> Iterator[str]:
-    """What the note itself says; the objective is the plan's."""
+    """Yield what the note itself says; the objective is the plan's."""
     yield from (
         item
         for name, items in note.sections.items()
@@ -154,8 +154,8 @@ def everything(note: Note) -> Iterator[str]:
 
 
 def outside_stale(note: Note) -> Iterator[str]:
-    """What is claimed elsewhere, without itself saying that the code has changed; what was done
-    is history, and no claim."""
+    """Yield what is claimed elsewhere, without itself saying that the code has changed; what was
+    done is history, and no claim."""
     told = (
         item
         for name, items in note.sections.items()
@@ -191,7 +191,7 @@ def specific(item: str, words: Words) -> bool:
 
 
 def proved(item: str, note: Note) -> bool:
-    """A claim with evidence beside it, or under Evidence by its id; what stands in a quoted
+    """Return a claim with evidence beside it, or under Evidence by its id; what stands in a quoted
     claim's own words is none."""
     name = CLAIM.match(item)
     return (
@@ -229,7 +229,7 @@ def raw(note: Note) -> Iterator[str]:
 
 
 def blocks(note: Note) -> Iterator[Sequence[str]]:
-    """The lines of each section's items together, and of each fence; the objective is the
+    """Yield the lines of each section's items together, and of each fence; the objective is the
     plan's."""
     for name in note.sections:
         if not name.startswith("objective"):

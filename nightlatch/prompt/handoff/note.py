@@ -30,7 +30,7 @@ def note(
     tip: str,
     earlier: Sequence[str] = (),
 ) -> str:
-    """The note as it stands at a commit; `carried` are the files of the work that has not
+    """Return the note as it stands at a commit; `carried` are the files of the work that has not
     landed, `earlier` is what other tools wrote."""
     sections = {
         "Objective": [*objectively(feature)],
@@ -52,7 +52,7 @@ def note(
 
 
 def reproduction(feature: Feature, known: RetrievedContext) -> list[str]:
-    """The commands that show what fails: those of findings, else the feature's own."""
+    """Return the commands that show what fails: those of findings, else the feature's own."""
     if known.reproductions:
         return [f"- {text}" for text in known.reproductions]
     return [f"- {quoted(command)} fails now" for command in feature.verify]
@@ -68,14 +68,14 @@ def evidence(known: RetrievedContext) -> list[str]:
 
 
 def objectively(feature: Feature) -> Iterator[str]:
-    """What the plan says, byte for byte."""
+    """Yield what the plan says, byte for byte."""
     texts = [text for text in texts_of(feature)[1:] if text]
     fence = fence_of("\n".join(texts), 3)
     yield from (f"{fence}text", *texts, fence)
 
 
 def done(past: FeatureHistory, phases: Sequence[Entry], carried: Sequence[str]) -> Iterator[str]:
-    """Each session with what it came to, oldest first, then what lies in the feature's work
+    """Yield each session with what it came to, oldest first, then what lies in the feature's work
     tree."""
     told = {entry.details: entry for entry in (*phases, *reversed(past.tried)) if entry.details}
     for entry in sorted(told.values(), key=lambda entry: entry.at):
@@ -101,7 +101,7 @@ def items(found: Sequence[RelevantFinding]) -> list[str]:
 
 
 def item(known: RelevantFinding) -> str:
-    """A finding: its id, whose word it is, the claim, and where to look."""
+    """Return a finding: its id, whose word it is, the claim, and where to look."""
     found = known.finding
     parts = [f"{found.id} by {found.word_of}: {quoted(found.claim)}"]
     if known.state is State.STALE and known.standing:

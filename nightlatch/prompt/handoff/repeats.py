@@ -27,7 +27,7 @@ class KnownFacts:
 
 
 def trodden(found: Sequence[RelevantFinding]) -> KnownFacts:
-    """What verified and rejected findings settle.
+    """Return what verified and rejected findings settle.
 
     The reproduction is to be run again; a file that another finding cites is no dead end.
     """
@@ -88,7 +88,7 @@ class RepeatCounter:
 
 
 def repeats(said: str, known: KnownFacts) -> Iterator[str]:
-    """What a tool call repeats, in words."""
+    """Yield what a tool call repeats, in words."""
     for verb, names in (("ran", known.commands), ("touched", known.paths)):
         yield from (
             f"{verb} {quoted(name, 160)} again ({names[name]})" for name in named(said, names)
@@ -96,7 +96,7 @@ def repeats(said: str, known: KnownFacts) -> Iterator[str]:
 
 
 def named(said: str, names: Iterable[str]) -> Iterator[str]:
-    """The names that stand in a text as words of their own."""
+    """Return the names that stand in a text as words of their own."""
     return (
         name
         for name in names
@@ -105,6 +105,6 @@ def named(said: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def plain(text: str) -> str:
-    """A command however it was quoted on its way through a shell or JSON; a path without the
+    """Return a command however it was quoted on its way through a shell or JSON; a path without the
     way to here."""
     return " ".join(HERE.sub("", QUOTES.sub("", text)).split())

@@ -49,7 +49,7 @@ def ground(project: Project, tip: str, feature: Feature, branch: str) -> TrialSe
 
 
 def bare(project: Project, tree: str) -> str:
-    """A tree without the record: the note is all that is told."""
+    """Return a tree without the record: the note is all that is told."""
     # A session that could read them would know what the note leaves out.
     recorded = matcher((project.progress, project.path("findings"), project.sheets))
     return project.repo.tree_with(
@@ -58,7 +58,7 @@ def bare(project: Project, tree: str) -> str:
 
 
 def session(place: TrialSetup, agent: Agent, note: str, known: KnownFacts) -> RepeatCounter:
-    """One agent with a note and nothing else.
+    """Run one agent with a note and nothing else.
 
     Raises FaultError where it shows nothing, because it made no tool call or did not finish.
     """

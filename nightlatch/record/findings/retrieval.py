@@ -114,7 +114,7 @@ class RelevantFinding:
         return "; ".join(filter(None, parts))
 
     def _standing_part(self) -> str:
-        """What it claims, and as what: a stale one is a hint only, with what changed."""
+        """Return what it claims, and as what: a stale one is a hint only, with what changed."""
         finding, is_stale = self.finding, self.state is State.STALE
         state = f"stale, was {finding.state}" if is_stale else str(self.state)
         claim = f"{finding.id} {state}: {line(finding.claim, 200)}"

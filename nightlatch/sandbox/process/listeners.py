@@ -38,7 +38,7 @@ class ListeningProcess:
 
 
 def listening(root: int) -> int | None:
-    """A port on which the process or one below it listens, None where none does.
+    """Return a port on which the process or one below it listens, None where none does.
 
     By /proc: address families 4 and 6, any namespace.
     """
@@ -73,7 +73,7 @@ def worked(root: int) -> float:
 
 
 def below(root: int) -> Iterator[int]:
-    """The process and all that descend from it, as far as they can be seen."""
+    """Yield the process and all that descend from it, as far as they can be seen."""
     yield root
     with suppress(OSError):
         for thread in Path(f"/proc/{root}/task").iterdir():
@@ -83,7 +83,7 @@ def below(root: int) -> Iterator[int]:
 
 
 def sockets(process: int) -> set[str]:
-    """The inodes of the sockets that a process has open."""
+    """Return the inodes of the sockets that a process has open."""
     found: set[str] = set()
     with suppress(OSError):
         for opened in Path(f"/proc/{process}/fd").iterdir():

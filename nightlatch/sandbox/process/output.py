@@ -62,7 +62,7 @@ class Lines:
             self._open.add(rest)
 
     def rest(self) -> Iterator[bytes]:
-        """What came after the last line end, if anything did."""
+        """Yield what came after the last line end, if anything did."""
         if self._open.size:
             yield self._close(b"")
 
@@ -75,7 +75,7 @@ class Lines:
 
 
 def plain(line: bytes) -> bytes:
-    """A terminal's line without colours, cursor movements and carriage returns."""
+    """Return a terminal's line without colours, cursor movements and carriage returns."""
     return CONTROLS.sub(b"", line).rstrip(b"\r")
 
 

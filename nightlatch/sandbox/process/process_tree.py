@@ -185,7 +185,7 @@ class ProcessTree:
                 yield key.fd, self._take(key.fd)
 
     def drain(self, seconds: float) -> Iterator[tuple[int, bytes]]:
-        """What is still in the pipes after the end: until all are closed, but no longer than
+        """Yield what is still in the pipes after the end: until all are closed, but no longer than
         that."""
         until = time.monotonic() + seconds
         while self._selector.get_map() and (left := until - time.monotonic()) > 0:
@@ -313,8 +313,8 @@ def gone(handles: Iterable[int], seconds: float) -> bool:
 
 
 def identity(pid: int) -> str:
-    """The process as "pid:start time:boot id", which no other process ever has; "" when there
-    is none."""
+    """Return the process as "pid:start time:boot id", which no other process ever has; "" when
+    there is none."""
     fields = stat(pid)
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return f"{pid}:{fields[19].decode()}:{boot}" if fields else ""

@@ -66,7 +66,7 @@ class ResourceLimits:
         return min((disk.f_bavail * disk.f_frsize for disk in seen), default=self.disk)
 
     def short(self) -> str:
-        """A sentence when the disk is too full to start anything, else ""."""
+        """Return a sentence when the disk is too full to start anything, else ""."""
         free, wanted = self.free(), self.disk
         return (
             f"only {free / 1e9:.1f} GB are free on the disk, and limits.disk wants"
@@ -96,7 +96,7 @@ class ResourceLimits:
         return made
 
     def lacks(self) -> Iterator[tuple[str, str]]:
-        """What is not held here, a sentence each, with what would hold it."""
+        """Yield what is not held here, a sentence each, with what would hold it."""
         free = [
             (called, example)
             for what, (called, example) in CALLED.items()
@@ -127,7 +127,7 @@ NO_BOUNDS = ResourceLimits()
 def find_bounds(
     memory: int, processes: int, disk: int = 0, places: tuple[Path, ...] = ()
 ) -> ResourceLimits:
-    """What holds these limits here (0: none). Groups that a killed loop left are removed."""
+    """Return what holds these limits here (0: none). Groups that a killed loop left are removed."""
     limits = {what: most for what, most in (("memory", memory), ("pids", processes)) if most}
     if scope := systemd(limits):
         return ResourceLimits(limits=limits, scope=scope, disk=disk, places=places)
@@ -140,7 +140,7 @@ def find_bounds(
 
 
 def systemd(limits: dict[str, int]) -> tuple[str, ...]:
-    """The words that start a command in a scope with these limits; none where that fails, or
+    """Return the words that start a command in a scope with these limits; none where that fails, or
     does nothing (control groups of version 1)."""
     program = outside.program("systemd-run")
     if not (limits and program):
@@ -172,8 +172,8 @@ def systemd(limits: dict[str, int]) -> tuple[str, ...]:
 
 
 def own_group(what: str) -> Path | None:
-    """The control group of this process that may limit memory or pids: groups in it can hold no
-    more than it may itself."""
+    """Return the control group of this process that may limit memory or pids: groups in it can hold
+    no more than it may itself."""
     for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
         number, names, path = line.split(":", 2)
         if what in names.split(",") or number == "0":
@@ -184,7 +184,7 @@ def own_group(what: str) -> Path | None:
 
 
 def takes(place: Path, what: str, most: int) -> bool:
-    """Whether a group with this limit can be made here."""
+    """Return whether a group with this limit can be made here."""
     for left in place.glob("nightlatch-*-*"):
         if orphaned(left.name.split("-")[1]):
             leave((left,), 0)
@@ -212,8 +212,8 @@ def limit(folder: Path, what: str, most: int) -> None:
 
 
 def starved(made: tuple[Path, ...]) -> bool:
-    """Whether the kernel ended something in these groups because the memory that they may have
-    was used up."""
+    """Return whether the kernel ended something in these groups because the memory that they may
+    have was used up."""
     # version 1 counts where it was, not above
     groups = [group for folder in made for group in (folder, folder / INNER)]
     files = [group / name for group in groups for name in ("memory.events", "memory.oom_control")]

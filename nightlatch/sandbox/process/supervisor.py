@@ -94,13 +94,13 @@ class StreamObserver(Protocol):
     """What the supervisor asks of whoever reads the stream."""
 
     def open_tools(self) -> int:
-        """How many tool calls have begun and not ended."""
+        """Return how many tool calls have begun and not ended."""
 
     def finished(self) -> bool:
-        """Whether the result has been seen."""
+        """Return whether the result has been seen."""
 
     def stop(self) -> bool:
-        """Whether a person wants it to end."""
+        """Return whether a person wants it to end."""
 
     def tick(self, elapsed: float, silence: float) -> None:
         """Called every second with the seconds since the start and since the last output."""
@@ -125,7 +125,7 @@ class OutputReader:
         self.tail = bytearray()
 
     def take(self, got: Iterable[tuple[int, bytes]]) -> bool:
-        """Whether anything came."""
+        """Return whether anything came."""
         came = False
         for output, chunk in got:
             came = came or bool(chunk)
@@ -204,7 +204,7 @@ class PatienceTimer:
                 self._heard = now
 
     def _reason(self, now: float) -> str:
-        """The first that applies, or nothing."""
+        """Return the first that applies, or nothing."""
         limits = self._limits
         rules = {
             "stop": self._watch.stop(),
