@@ -67,7 +67,7 @@ def command(program: Program, commit: bool) -> None:
     if commit and loose:
         commit_only(project, loose)
         tell("commit", f"nightlatch: set up ({len(loose)} files)")
-    says, _ = unproven(found.left)
+    says, _ = unproven(found.plan.left)
     if says and found.agents:
         tell("note", says)
     for step in next_steps(program.name, found, loose=bool(loose) and not commit):
@@ -85,12 +85,13 @@ def here() -> Project:
 
 def detected_lines(project: Project, found: DetectedProject) -> Iterator[tuple[str, str]]:
     """Yield what was found, and what was looked for and not found."""
-    if found.plan:
-        yield "found", f"plan {found.plan}, {found.features} feature{'s' * (found.features != 1)}"
-    own = detect.own_plan(found.elsewhere)
+    if found.plan.path:
+        count = found.plan.features
+        yield "found", f"plan {found.plan.path}, {count} feature{'s' * (count != 1)}"
+    own = detect.own_plan(found.plan.elsewhere)
     if own:
         yield "found", f"{own}, which has features: it becomes the plan, and flags are set in it"
-    for path in (path for path in found.elsewhere if path != own):
+    for path in (path for path in found.plan.elsewhere if path != own):
         yield (
             "note",
             (
@@ -155,7 +156,7 @@ def missing_files(project: Project, found: DetectedProject) -> Iterator[Wanted]:
     root = project.repo.folder
     if not (root / "loop.py").exists():
         yield "loop.py", data.text("shipped", "loop.py"), 0o755
-    if not found.plan and not found.elsewhere:
+    if not found.plan.path and not found.plan.elsewhere:
         yield "prd.json", json.dumps(EXAMPLE, indent=2) + "\n", 0o644
     if not has_settings(root):
         yield "loop.toml", default_toml(**settings(found)), 0o644
@@ -184,7 +185,7 @@ def settings(found: DetectedProject) -> dict[str, object]:
     """Return what loop.toml says otherwise than by default."""
     # Only what differs: a setting that is spelled out keeps an old default for ever.
     known: dict[str, object] = {}
-    if own := detect.own_plan(found.elsewhere):
+    if own := detect.own_plan(found.plan.elsewhere):
         known["plan"] = own
     if found.agents:
         known["agent"] = [found.agents[0]]
@@ -239,11 +240,11 @@ def commit_only(project: Project, paths: tuple[str, ...]) -> None:
 
 
 def next_steps(name: str, found: DetectedProject, loose: bool) -> Iterator[str]:
-    if not found.plan:
+    if not found.plan.path:
         yield "edit prd.json: one item for each feature that you want in the morning"
     if loose:
         yield f"{name} init --commit"
-    if found.agents and unproven(found.left)[0]:
+    if found.agents and unproven(found.plan.left)[0]:
         yield f"{name} plan --prove"
     yield f"{name} doctor"
     yield f"{name} run"

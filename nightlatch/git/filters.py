@@ -144,7 +144,7 @@ def rule_files(repo: Repo, rules: Path) -> list[Path]:
     """Return the files that say what git makes of other files: the base's and the person's."""
     return [
         *rules.rglob(".gitattributes"),
-        *(place for place in repo.attributes if place.is_file()),
+        *(place for place in repo.rules.attributes if place.is_file()),
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nightlatch.errors import RepoError
 from nightlatch.git.command import HOOKLESS, QUIET, GitCommand, words
-from nightlatch.git.repo import Ident, Repo
+from nightlatch.git.repo import Ident, PersonalRules, Repo
 from nightlatch.util import outside
 
 PERSONS = (
@@ -51,13 +51,15 @@ def open_repo(folder: Path) -> Repo:
         common_dir=Path(common_dir),
         objects=Path(common_dir, "objects"),
         object_format=object_format,
-        ignores=(
-            Path(known.get("core.excludesfile") or usual / "ignore"),
-            Path(common_dir, "info/exclude"),
-        ),
-        attributes=(
-            Path(known.get("core.attributesfile") or usual / "attributes"),
-            Path(common_dir, "info/attributes"),
+        rules=PersonalRules(
+            ignores=(
+                Path(known.get("core.excludesfile") or usual / "ignore"),
+                Path(common_dir, "info/exclude"),
+            ),
+            attributes=(
+                Path(known.get("core.attributesfile") or usual / "attributes"),
+                Path(common_dir, "info/attributes"),
+            ),
         ),
         idents=idents,
         env={**env, **ident_variables(idents)},

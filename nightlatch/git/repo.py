@@ -53,14 +53,35 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalRules:
+    """The files with rules of the person's that no commit holds: what git ignores, and the
+    attributes of files."""
+
+    ignores: tuple[Path, ...]
+    attributes: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepoMemory:
+    """What need not be asked of git again: the processes that answer, the differences of two trees,
+    the trees of commits."""
+
+    servers: Memo[tuple[str, ...], GitServer] = field(default_factory=Memo)
+    diffs: Memo[tuple[str, str], tuple[Change, ...]] = field(
+        default_factory=partial(Memo, MOST_DIFFS)
+    )
+    trees: Memo[str, str] = field(default_factory=Memo)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repo:
     """The person's repository.
 
     `top` is their checkout, `project` the folder in it that the plan is about.
 
     Paths inside the repository are str with surrogate escapes, relative to the top; commits, trees
-    and blobs are hex ids; an entry is (mode, id). `ignores` and `attributes` are files with rules
-    of the person's, `env` is what every git process gets. A git command that fails is a RepoError.
+    and blobs are hex ids; an entry is (mode, id). `env` is what every git process gets. A git
+    command that fails is a RepoError.
     """
 
     top: Path
@@ -69,17 +90,10 @@ class Repo:
     common_dir: Path
     objects: Path
     object_format: str
-    ignores: tuple[Path, ...]
-    attributes: tuple[Path, ...]
+    rules: PersonalRules
     idents: Mapping[str, Ident]
     env: Mapping[str, str] = field(repr=False)
-    standing: Memo[tuple[str, ...], GitServer] = field(
-        default_factory=Memo, repr=False, compare=False
-    )
-    diffs: Memo[tuple[str, str], tuple[Change, ...]] = field(
-        default_factory=partial(Memo, MOST_DIFFS), repr=False, compare=False
-    )
-    trees: Memo[str, str] = field(default_factory=Memo, repr=False, compare=False)
+    memory: RepoMemory = field(default_factory=RepoMemory, repr=False, compare=False)
 
     def private(
         self,
@@ -160,7 +174,7 @@ class Repo:
         """Return a git process that stays for the next question of its kind: to start one takes
         longer than most answers."""
         # Made once: its environment is a copy of all variables.
-        return self.standing.get(
+        return self.memory.servers.get(
             (*args, *settings), lambda: GitServer(self.private(*args, settings=settings))
         )
 
@@ -188,7 +202,7 @@ class Repo:
 
         Raises RepoError where it has none.
         """
-        if known := self.trees.peek(rev):
+        if known := self.memory.trees.peek(rev):
             return known
         found = self.find(f"{rev}^{{tree}}")
         if found is None:
@@ -196,7 +210,7 @@ class Repo:
         tree = found[0]
         # A branch may mean another tree at the next question.
         if self.is_id(rev):
-            self.trees.put({rev: tree})
+            self.memory.trees.put({rev: tree})
         return tree
 
     def read(self, rev: str, path: str) -> bytes | None:
@@ -419,7 +433,7 @@ class Repo:
         """
         if not (self.is_id(old) and self.is_id(new)):
             return self._diff(old, new)
-        return self.diffs.get((old, new), lambda: self._diff(old, new))
+        return self.memory.diffs.get((old, new), lambda: self._diff(old, new))
 
     def _diff(self, old: str, new: str) -> tuple[Change, ...]:
         with self.stand("cat-file", "--batch").talking() as reader:

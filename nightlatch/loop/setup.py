@@ -51,7 +51,8 @@ def entered(options: Options, *, named: bool = False) -> Iterator[RunContext]:
         )
         record = BranchReader(project)
         # its gits answer while those of the loop are asked
-        own = replace(project, repo=replace(project.repo, standing=Memo()))
+        memory = replace(project.repo.memory, servers=Memo())
+        own = replace(project, repo=replace(project.repo, memory=memory))
         pool = Pool(project=own, sandbox=sandbox, branch=name)
         console = Console(now=now, hide=project.secrets.hide)
         lane = Lane(

@@ -30,19 +30,26 @@ from nightlatch.workspace.profiles import ENVIRONMENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DetectedProject:
-    """What is there; paths are relative to the project. `left` are the features to be done.
+class DetectedPlan:
+    """The plan ("" for none), how many features it has, and which of them are to be done;
+    `elsewhere` are files that look like plans where there is none."""
 
-    `elsewhere` are files that look like plans where no plan was found, `loose` test files that no
-    suite runs, by their folder, `absent` are tools that are configured but not installed, `unsafe`
-    says why there is no sandbox, `hooks` are files with rules for commits and the check that holds
-    them.
-    """
-
-    plan: str
+    path: str
     features: int
     left: tuple[Feature, ...]
     elsewhere: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectedProject:
+    """What is there; paths are relative to the project.
+
+    `loose` are test files that no suite runs, by their folder, `absent` are tools that are
+    configured but not installed, `unsafe` says why there is no sandbox, `hooks` are files with
+    rules for commits and the check that holds them.
+    """
+
+    plan: DetectedPlan
     suites: tuple[Suite, ...]
     loose: Mapping[str, Sequence[str]]
     tools: tuple[Tool, ...]
@@ -66,10 +73,12 @@ def look(project: Project) -> DetectedProject:
     features = file.read(plan.read_bytes(), project.plan, *project.reading).features if plan else ()
     suites = tuple(suites_in(project, paths, read))
     return DetectedProject(
-        plan=os.path.relpath(plan, root) if plan else "",
-        features=len(features),
-        left=tuple(feature for feature in features if not (feature.done or feature.skip)),
-        elsewhere=() if plan else plans_near(project),
+        plan=DetectedPlan(
+            path=os.path.relpath(plan, root) if plan else "",
+            features=len(features),
+            left=tuple(feature for feature in features if not (feature.done or feature.skip)),
+            elsewhere=() if plan else plans_near(project),
+        ),
         suites=suites,
         loose=run_by_nothing(paths, suites, run_io.shipped()),
         tools=tuple(tool for tool in tools if has_program(root, tool.program)),

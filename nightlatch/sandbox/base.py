@@ -3,7 +3,7 @@ environment of a command."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -21,14 +21,22 @@ SPARE_HOME = Path(INSIDE, "home")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkAccess:
+    """Whether a command shares the machine's network; `reach` are the addresses of the machine that
+    are open without it, `through` the words that the command is started by so that they are."""
+
+    shared: bool = False
+    reach: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
     """What a command is to see, and where it runs.
 
     `tree` is seen at `at`, `home` as HOME, and each pair (real path, path inside) of `readable` and
-    `writable` where it says. `hidden` are folders that are empty wherever they would be seen.
-    `reach` are the addresses of the machine that are open without the network, `through` the words
-    that a command is started by so that they are. `tmp` is the size of each private temporary
-    folder, in bytes.
+    `writable` where it says. `hidden` are folders that are empty wherever they would be seen. `tmp`
+    is the size of each private temporary folder, in bytes.
     """
 
     tree: Path
@@ -39,16 +47,14 @@ class SandboxSpec:
     writable: Pairs = ()
     readable: Pairs = ()
     hidden: tuple[Path, ...] = ()
-    network: bool = False
-    reach: tuple[str, ...] = ()
-    through: tuple[str, ...] = ()
+    network: NetworkAccess = field(default_factory=NetworkAccess)
     tmp: int = 10**9
 
     @property
     def meets_others(self) -> bool:
         """Tell whether what runs here can meet what runs by another spec, at a port or at a
         server."""
-        return self.network or bool(self.reach)
+        return self.network.shared or bool(self.network.reach)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,11 +85,18 @@ class Bubblewrap:
         # the project's libraries by it.
         loaded = {name: env.pop(name) for name in outside.LOADER if name in env}
         bus = self._bus(env)
-        options = ["--unshare-all", *(["--share-net"] if spec.network else [])]
+        options = ["--unshare-all", *(["--share-net"] if spec.network.shared else [])]
         options += ["--die-with-parent", "--cap-drop", "ALL"]
         options += [word for name in bus for word in ("--unsetenv", name)]
         options += [word for pair in loaded.items() for word in ("--setenv", *pair)]
-        start = ("--chdir", str(spec.at / spec.cwd), "--", *READY_HANDSHAKE, *spec.through, *argv)
+        start = (
+            "--chdir",
+            str(spec.at / spec.cwd),
+            "--",
+            *READY_HANDSHAKE,
+            *spec.network.through,
+            *argv,
+        )
         return Command(
             argv=(self.program, *options, *mounts, *start),
             env={**bus, **env},
@@ -171,7 +178,7 @@ class Bubblewrap:
         wanted += [
             Path(value) for name, value in spec.env.items() if among(name, self.known["places"])
         ]
-        wanted += [RESOLVER.resolve()] if spec.network else []
+        wanted += [RESOLVER.resolve()] if spec.network.shared else []
         wanted += (
             programs  # where its folder may not be shown, as with one that lies in the home itself
         )

@@ -45,9 +45,10 @@ class ReachableServices:
         """Return the room with these ways open. Sockets that are not there now are left out."""
         if not self.addresses:
             return room
-        room = replace(room, readable=(*room.readable, *self._sockets()), reach=self.addresses)
+        known = (*room.readable, *self._sockets())
+        room = replace(room, readable=known, network=replace(room.network, reach=self.addresses))
         ports = [address for address in self.addresses if not address.startswith("/")]
-        if room.network or not ports:
+        if room.network.shared or not ports:
             return room
         place = self._serving()
         through = (
@@ -59,7 +60,8 @@ class ReachableServices:
             "--",
         )
         pairs = ((place, Path(INSIDE, place.name)), (RELAY, Path(INSIDE, RELAY.name)))
-        return replace(room, readable=(*room.readable, *pairs), through=through)
+        network = replace(room.network, through=through)
+        return replace(room, readable=(*room.readable, *pairs), network=network)
 
     def called(self) -> list[str]:
         """Return the addresses that were called since the last time that this was asked, each

@@ -18,7 +18,7 @@ from nightlatch.model.models import AgentEnd, End, Event, Feature, Kind, Usage
 from nightlatch.project.project import Project
 from nightlatch.ratchet.file_diffs import Text
 from nightlatch.redaction.patterns import NO_SECRETS, Secrets
-from nightlatch.sandbox.base import Sandbox, SandboxSpec, environment
+from nightlatch.sandbox.base import NetworkAccess, Sandbox, SandboxSpec, environment
 from nightlatch.sandbox.process.supervisor import Timeouts
 from nightlatch.suite.run_io import bounded
 from nightlatch.util.fs import make_folder, mark, write_private
@@ -229,7 +229,7 @@ class JudgeRunner:
             home=place / "home",
             env=environment({}, self.room.env),
             hidden=self.room.hidden,
-            network=True,
+            network=NetworkAccess(shared=True),
         )
         try:
             program = registry_io.find(self.agent, self.room.project, os.environ)

@@ -61,7 +61,8 @@ def opened(folder: Path, tests: str) -> Iterator[Project]:
         env = {**repo.env, "GIT_OBJECT_DIRECTORY": str(objects)}
         config = settings.load(None, None, os.environ, {"checks.tests": tests or None})
         brought = replace(config.workspace, share=(*config.workspace.share, *tools_inside(repo)))
-        apart = replace(repo, objects=objects, idents=idents, env=env, standing=Memo())
+        memory = replace(repo.memory, servers=Memo())
+        apart = replace(repo, objects=objects, idents=idents, env=env, memory=memory)
         yield Project(
             repo=apart,
             config=replace(config, workspace=brought),

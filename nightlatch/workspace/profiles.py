@@ -12,7 +12,14 @@ from nightlatch import data
 from nightlatch.project.project import Project
 from nightlatch.safepath import is_inside
 from nightlatch.sandbox import package_stores
-from nightlatch.sandbox.base import Pairs, Sandbox, SandboxSpec, environment, home_inside
+from nightlatch.sandbox.base import (
+    NetworkAccess,
+    Pairs,
+    Sandbox,
+    SandboxSpec,
+    environment,
+    home_inside,
+)
 from nightlatch.sandbox.find import find_sandbox
 from nightlatch.sandbox.reach import ReachableServices
 from nightlatch.util import outside
@@ -60,7 +67,7 @@ def spec_for(
         ),
         writable=writable,
         hidden=(project.held_back,) if project.held_back else (),
-        network=network,
+        network=NetworkAccess(shared=network),
         tmp=wanted.tmp,
     )
     kept = (

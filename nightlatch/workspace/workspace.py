@@ -367,7 +367,7 @@ def write_git(repo: Repo, folder: Path, head: str) -> None:
     """A git folder by hand, with nothing in it that could run."""
     person = [
         file.read_text(encoding="utf-8", errors="surrogateescape")
-        for file in repo.ignores
+        for file in repo.rules.ignores
         if file.is_file()
     ]
     extension = (

@@ -334,7 +334,7 @@ def test_the_tree_of_an_id_is_asked_once_and_that_of_a_branch_again(repo: Repo) 
     first = repo.tip_of("main") or ""
     tree = repo.tree_of(first)
     assert repo.tree_of("main") == tree
-    assert repo.trees.newest_first() == [(first, tree)], "kept by the id alone"
+    assert repo.memory.trees.newest_first() == [(first, tree)], "kept by the id alone"
     changed = tree_of_files(repo, {"a": "1"})
     assert repo.advance("refs/heads/main", repo.commit(changed, [first], "x"), first)
     assert (repo.tree_of(first), repo.tree_of("main")) == (tree, changed)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nightlatch.sandbox.base import Sandbox, SandboxSpec, environment
+from nightlatch.sandbox.base import NetworkAccess, Sandbox, SandboxSpec, environment
 from nightlatch.sandbox.find import find_sandbox
 from nightlatch.sandbox.process.supervisor import run
 from nightlatch.sandbox.reach import ReachableServices, addresses_of, listening
@@ -110,7 +110,11 @@ def test_a_port_that_is_opened_is_reached_and_no_other(sandbox: Sandbox, room: S
         assert called(sandbox, opened, port_of(other), STEALS) == "nobody answers"
         assert "refused" in called(sandbox, room, port_of(server))
         assert (
-            called(sandbox, ways.open_to(replace(room, network=True)), port_of(other))
+            called(
+                sandbox,
+                ways.open_to(replace(room, network=NetworkAccess(shared=True))),
+                port_of(other),
+            )
             == "WORDWORDWORD"
         )
         ways.close()

@@ -14,7 +14,7 @@ import pytest
 
 from nightlatch.errors import ConfigError, SandboxError
 from nightlatch.project.config.settings import Workspace
-from nightlatch.sandbox.base import Sandbox, SandboxSpec, environment
+from nightlatch.sandbox.base import NetworkAccess, Sandbox, SandboxSpec, environment
 from nightlatch.sandbox.bubblewrap import tool_roots
 from nightlatch.sandbox.find import BACK_ENDS, find_sandbox
 from nightlatch.sandbox.process.supervisor import CommandResult, run
@@ -201,7 +201,7 @@ def test_without_a_network_there_is_a_loopback_of_its_own(
             f" {port}), 5)'"
         )
         assert shell(sandbox, room, dial).exit != 0
-        assert shell(sandbox, replace(room, network=True), dial).exit == 0
+        assert shell(sandbox, replace(room, network=NetworkAccess(shared=True)), dial).exit == 0
 
 
 @pytest.mark.sandbox

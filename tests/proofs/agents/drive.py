@@ -9,7 +9,7 @@ from pathlib import Path
 from nightlatch.agents import registry_io
 from nightlatch.agents.registry_io import AgentInvocation, AgentRun
 from nightlatch.model.budget import Budget, SpendCap
-from nightlatch.sandbox.base import SandboxSpec, environment
+from nightlatch.sandbox.base import NetworkAccess, SandboxSpec, environment
 from nightlatch.sandbox.find import find_sandbox
 from nightlatch.sandbox.process.supervisor import Timeouts
 from tests.proofs.agents.clis import agent_environment
@@ -80,7 +80,7 @@ def prepared(
         at=folder / "tree",
         home=folder / "home",
         env=environment(environ),
-        network=True,
+        network=NetworkAccess(shared=True),
     )
     return agent, AgentInvocation(
         project=folder,
