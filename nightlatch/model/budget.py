@@ -22,16 +22,16 @@ class Budget:
     free_at: datetime | None = None
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         return max(0.0, self.most - self.spent)
 
     @property
     def empty(self) -> str:
         """The sentence of a budget that is too small for another session, else ""."""
-        if self.left <= 0:
+        if self.remaining <= 0:
             return f"{self.what} is used up: {self.show(self.spent)} of {self.show(self.most)}"
-        if self.left < self.cheapest:
-            left, last = self.show(self.left), self.show(self.cheapest)
+        if self.remaining < self.cheapest:
+            left, last = self.show(self.remaining), self.show(self.cheapest)
             return (
                 f"{self.what} is too small for another session: {left} of {self.show(self.most)} is"
                 f" left, the last ones took {last} and more"
@@ -51,14 +51,14 @@ class SpendCap:
     @property
     def usd(self) -> float | None:
         """The dollars that are left, None where none are counted."""
-        return min((purse.left for purse in self.purses if not purse.tokens), default=None)
+        return min((purse.remaining for purse in self.purses if not purse.tokens), default=None)
 
     def reached(self, used: Usage, *, listed: bool) -> str:
         """Return the sentence of the first purse that is empty by what the session has used so far;
         a list price empties none."""
         for purse in self.purses:
             amount = count(used) if purse.tokens else 0.0 if listed else used.usd or 0.0
-            if amount >= purse.left:
+            if amount >= purse.remaining:
                 return (
                     f"{purse.what} is used up: {purse.show(purse.spent + amount)} of"
                     f" {purse.show(purse.most)}"

@@ -39,6 +39,15 @@ DONE, FRESH = "x", " "
 NO_BOXES = 'write "- [ ] Add the login page", one line for each feature'
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """Where the mark of a box stands in the text, and whether it is ticked."""
+
+    start: int
+    end: int
+    ticked: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Item:
     """A box, or a heading with boxes under it: what it says, and where its marks stand."""
@@ -49,12 +58,10 @@ class Item:
     id: str = ""
     section: str = ""
     optional: bool = False
-    marks: list[tuple[int, int]] = field(default_factory=list)
-    ticked: list[bool] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=list)
     body: list[str] = field(default_factory=list)
     criteria: list[str] = field(default_factory=list)
     parent: int | None = None
-    under: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +101,7 @@ def parse(text: str, path: str) -> Marked:
     marks: dict[Key, tuple[tuple[int, int], ...]] = {}
     for n, item in enumerate(items):
         starts["tasks", n] = item.at
-        marks["tasks", n, "done"] = tuple(item.marks)
+        marks["tasks", n, "done"] = tuple((box.start, box.end) for box in item.boxes)
     root = {"tasks": [_fields(item, n, items) for n, item in enumerate(items)]}
     return Marked(
         text=text,
@@ -176,7 +183,7 @@ def _headed(lines: Sequence[Line]) -> tuple[list[Item], bool]:
                 _add_criterion(current, box, line.at)
         elif current and line.text.strip():
             current.body.append(line.text.strip())
-    return [story for story in stories if story.marks], loose
+    return [story for story in stories if story.boxes], loose
 
 
 def _match(pattern: re.Pattern[str], line: Line) -> re.Match[str] | None:
@@ -189,9 +196,14 @@ def _story(match: re.Match[str], at: int) -> Item:
 
 
 def _add_criterion(story: Item, box: re.Match[str], at: int) -> None:
-    story.marks.append((at + box.start("mark"), at + box.end("mark")))
-    story.ticked.append(box["mark"] in "xX")
+    story.boxes.append(_box(box, at))
     story.criteria.append(box["title"])
+
+
+def _box(match: re.Match[str], at: int) -> Box:
+    return Box(
+        start=at + match.start("mark"), end=at + match.end("mark"), ticked=match["mark"] in "xX"
+    )
 
 
 def _boxes(lines: Sequence[Line]) -> list[Item]:
@@ -236,8 +248,7 @@ def _task(box: re.Match[str], line: Line, section: str, parent: int | None) -> I
         title=box["title"],
         at=line.at,
         indent=_indent(line),
-        marks=[(line.at + box.start("mark"), line.at + box.end("mark"))],
-        ticked=[box["mark"] in "xX"],
+        boxes=[_box(box, line.at)],
         section=section,
         optional=bool(box["optional"]),
         parent=parent,
@@ -275,7 +286,7 @@ def _fields(item: Item, n: int, items: Sequence[Item]) -> dict[str, Any]:
         "partOf": f"{whole.id} {whole.title}" if whole else "",
         "skip": "optional" if item.optional else "",
     }
-    head = {"id": item.id, "title": item.title, "done": all(item.ticked)}
+    head = {"id": item.id, "title": item.title, "done": all(box.ticked for box in item.boxes)}
     return {**head, **fields, **{name: value for name, value in more.items() if value}}
 
 

@@ -43,14 +43,22 @@ class Assertion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsedNames:
+    """The names in a test: `calls` are the last names of what it tests, `stands` says what its
+    names stand for that are assigned once."""
+
+    calls: frozenset[str] = frozenset()
+    stands: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Test:
     """One test, or one helper with assertions.
 
     `marks` count what weakens it; of `limits`, by what they limit, larger is looser.
 
-    `rows` are its rows of parameters, None where there are none or they cannot be told. `calls` are
-    the last names of what it tests, `raises` the exceptions it expects, as (type, message).
-    `stands` says what its names stand for that are assigned once.
+    `rows` are its rows of parameters, None where there are none or they cannot be told. `raises`
+    are the exceptions it expects, as (type, message).
     """
 
     # pytest would take a class of this name for tests.
@@ -63,9 +71,8 @@ class Test:
     limits: Mapping[str, tuple[float, ...]]
     raises: tuple[tuple[str, str], ...] = ()
     rows: tuple[str, ...] | None = None
-    calls: frozenset[str] = frozenset()
     helper: bool = False
-    stands: Mapping[str, str] = field(default_factory=dict)
+    names: UsedNames = field(default_factory=UsedNames)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

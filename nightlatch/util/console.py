@@ -34,7 +34,7 @@ class Console:
         if self.quiet:
             return
         self.rest()
-        with self._seen():
+        with self._whoever_reads():
             self.out.write(f"{self.now():%Y-%m-%dT%H:%M:%SZ} {word:<11} {plain(self.hide(text))}\n")
             self.out.flush()
 
@@ -45,7 +45,7 @@ class Console:
             return
         self._beat = min(self._beat, elapsed)  # another session or wait began
         if self.out.isatty():
-            with self._seen():
+            with self._whoever_reads():
                 self._show(f"{elapsed:5.0f}s  {plain(text)}")
         elif elapsed - self._beat >= HEARTBEAT:
             self._beat = elapsed
@@ -55,7 +55,7 @@ class Console:
         """Take the live line away."""
         live, self._live = self._live, None
         if live is not None:
-            with self._seen():
+            with self._whoever_reads():
                 live.stop()  # type: ignore[attr-defined]  # a rich Status; imported only where there is a terminal
 
     def result(self, text: str) -> None:
@@ -67,7 +67,7 @@ class Console:
                 os.dup2(nowhere.fileno(), 1)
 
     @contextmanager
-    def _seen(self) -> Iterator[None]:
+    def _whoever_reads(self) -> Iterator[None]:
         """A terminal that was closed, or a pipe that nobody reads, ends no run: it goes on unseen.
 
         A full disk may have room later.

@@ -29,6 +29,7 @@ from nightlatch.ratchet.model import (
     Source,
     Test,
     UnreadableError,
+    UsedNames,
 )
 
 Found = tuple[str, Function, tuple[ast.ClassDef, ...]]
@@ -196,9 +197,8 @@ def _test(file: File, name: str, fn: Function, outside: Marks) -> Test:
         limits=_limits(nodes),
         raises=tuple(_raises(nodes)),
         rows=_rows(file, fn),
-        calls=frozenset(_tested(nodes)),
         helper=not fn.name.startswith("test"),
-        stands=names,
+        names=UsedNames(calls=frozenset(_tested(nodes)), stands=names),
     )
 
 

@@ -25,6 +25,7 @@ from nightlatch.ratchet.model import (
     Marks,
     Source,
     Test,
+    UsedNames,
 )
 
 CALLED = re.compile(r"(\w+) \(")
@@ -180,9 +181,11 @@ def _test(seen: Outline, found: FoundTests, outside: Marks, around: _Around) -> 
         limits=_limits(parsed.language, made, whole),
         raises=tuple(r for c in made for r in c.raises),
         rows=rows_of(seen, found, around.every),
-        calls=frozenset((words.get("called") or CALLED).findall(text)),
         helper=found.kind == "helper",
-        stands=stands(parsed, found.start, found.end),
+        names=UsedNames(
+            calls=frozenset((words.get("called") or CALLED).findall(text)),
+            stands=stands(parsed, found.start, found.end),
+        ),
     )
 
 

@@ -464,7 +464,9 @@ def _literals(text: str) -> list[str]:
 
 def _values(test: Test) -> frozenset[str]:
     """Return the values of a test, of its rows, and of what its names stand for."""
-    return frozenset(_literals("\n".join((test.text, *(test.rows or ()), *test.stands.values()))))
+    return frozenset(
+        _literals("\n".join((test.text, *(test.rows or ()), *test.names.stands.values())))
+    )
 
 
 def _bare(value: str) -> str:

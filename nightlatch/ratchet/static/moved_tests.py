@@ -367,7 +367,7 @@ def inlined(text: str, test: Test) -> str:
     those of a condition's own setup too."""
     setup, _, condition = text.rpartition(" ; ")
     made = SETUP.match(setup)
-    names = {**test.stands, made[1]: made[2]} if made else test.stands
+    names = {**test.names.stands, made[1]: made[2]} if made else test.names.stands
     said = condition if made else text
     for name, value in names.items():
         if name in said:

@@ -305,7 +305,7 @@ def looks(path: str, test: Test) -> frozenset[str]:
     its own aside."""
     language = language_of(path)
     text = joined(test.text)
-    names = {*CALLED.findall(text), *TYPE.findall(text), *test.calls}
+    names = {*CALLED.findall(text), *TYPE.findall(text), *test.names.calls}
     # a language in which calls need no brackets
     if language is not None and "called" in language.words:
         names = {*CALLED.findall(text), *TYPE.findall(text), *MEMBER.findall(text)}
@@ -315,5 +315,5 @@ def looks(path: str, test: Test) -> frozenset[str]:
     return frozenset(
         name
         for name in names
-        if name not in test.stands and not FRAMEWORK.match(name) and norm(name) not in ranks
+        if name not in test.names.stands and not FRAMEWORK.match(name) and norm(name) not in ranks
     )

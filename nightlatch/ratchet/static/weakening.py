@@ -143,7 +143,7 @@ def _compared(
     """Yield what is weaker: a skip, and the first of all else, so that one edit is one
     objection."""
     is_unchanged = len(new) == 1 and new[0] == old
-    if is_unchanged and not replaced & old.calls:
+    if is_unchanged and not replaced & old.names.calls:
         return
     marks = sum((t.marks for t in new), Counter[tuple[str, str]]()) - old.marks
     for rule in (SKIP, WHEN):
@@ -192,7 +192,7 @@ def _mocked(
         for a in old.assertions
         if (found := CALLED.match(a.subject))
     }
-    names = {what for rule, what in marks if rule == MOCKED} & old.calls
+    names = {what for rule, what in marks if rule == MOCKED} & old.names.calls
     yield from ((MOCKED, name) for name in sorted(names | replaced & asserted))
 
 
