@@ -264,9 +264,9 @@ def of_suites(
         yield warn(
             "suite", says, "write a test of what must not break: its runner is found by itself"
         )
-    if results.flaky:
-        more = " and more" if len(results.flaky) > 5 else ""
-        names = f"{', '.join(map(plain, results.flaky[:5]))}{more}"
+    if results.noticed.flaky:
+        more = " and more" if len(results.noticed.flaky) > 5 else ""
+        names = f"{', '.join(map(plain, results.noticed.flaky[:5]))}{more}"
         says = f"passed only when run again: {names}; they cost time, and excuse no feature"
         yield warn("flaky", says, "make them pass every time, or skip them")
     if results.failing and (cause := cause_of(results.tail)):

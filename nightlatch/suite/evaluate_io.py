@@ -27,6 +27,7 @@ from nightlatch.suite.parallel_io import Job, Progress, T, depth, in_threads, ru
 from nightlatch.suite.results import (
     Check,
     CheckStatus,
+    Noticed,
     SuiteResult,
     VerifyResult,
     dump_said,
@@ -284,7 +285,8 @@ class TreeEvaluator:
         again = results.failing & results.ids.keys() if steady else frozenset()
         if 0 < len(again) <= MOST_AGAIN:
             recovered = self.run(base, tree, suite, again).passed & again
-            results = replace(passing(results, recovered), flaky=tuple(sorted(recovered)))
+            noticed = replace(results.noticed, flaky=tuple(sorted(recovered)))
+            results = replace(passing(results, recovered), noticed=noticed)
         self.cache.save(name, results)
         return results
 
@@ -402,7 +404,9 @@ class TreeEvaluator:
             seconds = monotonic() - started
             with turn:
                 rewritten = tuple(self.rewritten(base, clean, suite, room, since))
-                return replace(as_project(one, results), seconds=seconds, rewritten=rewritten)
+                return replace(
+                    as_project(one, results), seconds=seconds, noticed=Noticed(rewritten=rewritten)
+                )
 
     def test_files(self, base: str, suite: Suites) -> Mapping[str, Entry]:
         """Return the base's tests, helpers and configuration, as the repository names them."""

@@ -71,13 +71,21 @@ class SuitePart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """What a run showed beside its results: the tracked test files that differ after it, and the
+    ids that passed only when they ran again."""
+
+    rewritten: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteResult:
     """One run of a suite, or of several, which `parts` then names.
 
     `broken` says why its report cannot be believed; `by_id` is False where only the exit code is
-    known; `absent`: the runner itself is not there; `rewritten` are the tracked test files that
-    differ after the run, `flaky` the ids that passed only when they ran again. `seconds` is how
-    long it took, of several suites together.
+    known; `absent`: the runner itself is not there. `seconds` is how long it took, of several
+    suites together.
     """
 
     answer: CheckStatus
@@ -87,8 +95,7 @@ class SuiteResult:
     broken: str = ""
     tail: str = ""
     absent: bool = False
-    rewritten: tuple[str, ...] = ()
-    flaky: tuple[str, ...] = ()
+    noticed: Noticed = field(default_factory=Noticed)
     parts: Mapping[str, SuitePart] = field(default_factory=dict)
     seconds: float = field(default=0.0, compare=False)
 
@@ -204,7 +211,7 @@ def dump(value: SuiteResult | tuple[Check, ...]) -> str:
 def results_from(text: str) -> SuiteResult:
     """Raises ValueError, KeyError or TypeError for anything that `dump` did not write."""
     data = json.loads(text)
-    lists = {key: tuple(data[key]) for key in ("uncollected", "rewritten", "flaky")}
+    noticed = {key: tuple(names) for key, names in data["noticed"].items()}
     parts = {
         name: SuitePart(**{**part, "answer": CheckStatus(part["answer"])})
         for name, part in data.get("parts", {}).items()
@@ -212,7 +219,8 @@ def results_from(text: str) -> SuiteResult:
     return SuiteResult(
         **{
             **data,
-            **lists,
+            "uncollected": tuple(data["uncollected"]),
+            "noticed": Noticed(**noticed),
             "answer": CheckStatus(data["answer"]),
             "ids": _ids(data["ids"]),
             "parts": parts,

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
 
-from nightlatch.suite.results import CheckStatus, Result, SuitePart, SuiteResult, file_of, merge
+from nightlatch.suite.results import (
+    CheckStatus,
+    Noticed,
+    Result,
+    SuitePart,
+    SuiteResult,
+    file_of,
+    merge,
+)
 from nightlatch.suite.runner_detection import Runner
 from nightlatch.util.globs import matcher
 
@@ -213,7 +221,7 @@ def together(runs: Sequence[tuple[Suite, SuiteResult]]) -> SuiteResult:
         ids=ids_together(ran),
         uncollected=_in_order(results.uncollected for results in believed),
         tail="\n".join(tails)[-20_000:],
-        rewritten=_in_order(results.rewritten for _, results in ran),
+        noticed=Noticed(rewritten=_in_order(results.noticed.rewritten for _, results in ran)),
         parts=parts,
         seconds=sum(results.seconds for _, results in ran),
     )

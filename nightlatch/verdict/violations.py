@@ -196,8 +196,8 @@ def _rewritten_files(e: Evidence) -> Iterator[Reason]:
 
     Those that the base's own run changes too, or that the feature is meant to change, are left out.
     """
-    rewritten = {name for run in (e.runs.own, e.runs.old) if run for name in run.rewritten}
-    candidates = rewritten - set(e.base_tests.rewritten)
+    rewritten = {name for run in (e.runs.own, e.runs.old) if run for name in run.noticed.rewritten}
+    candidates = rewritten - set(e.base_tests.noticed.rewritten)
     if names := _not_superseded(e, candidates):
         yield reason("ratchet.tests-rewritten", names)
 

@@ -14,6 +14,7 @@ from nightlatch.model.rules import rules as every_rule
 from nightlatch.suite.results import (
     BaselineState,
     CheckStatus,
+    Noticed,
     Result,
     SuiteResult,
     VerifyResult,
@@ -184,12 +185,15 @@ def sign(*rules: str) -> tuple[Reason, ...]:
             {"expected-ignored": REJECT},
         ),
         (but(CHANGED, integrity=IntegrityResult(not_run=("cut off",))), {"not-measured": HOLD}),
-        (but(CHANGED, own=replace(BOTH, rewritten=("t.py",))), {"tests-rewritten": REJECT}),
+        (
+            but(CHANGED, own=replace(BOTH, noticed=Noticed(rewritten=("t.py",)))),
+            {"tests-rewritten": REJECT},
+        ),
         (
             but(
                 CHANGED,
-                state=BaselineState(tests=replace(BOTH, rewritten=("t.py",))),
-                own=replace(BOTH, rewritten=("t.py",)),
+                state=BaselineState(tests=replace(BOTH, noticed=Noticed(rewritten=("t.py",)))),
+                own=replace(BOTH, noticed=Noticed(rewritten=("t.py",))),
             ),
             {},
         ),
@@ -197,7 +201,7 @@ def sign(*rules: str) -> tuple[Reason, ...]:
             but(
                 CHANGED,
                 feature=replace(PROSE, supersedes=("t.py",)),
-                own=replace(BOTH, rewritten=("t.py",)),
+                own=replace(BOTH, noticed=Noticed(rewritten=("t.py",))),
             ),
             {},
         ),
