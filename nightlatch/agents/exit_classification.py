@@ -47,27 +47,45 @@ class ClosingResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What a stream came to so far, in bounded memory.
+class Output:
+    """The last words said, whether the next part of a message goes on with them, and output outside
+    the dialect."""
 
-    `words` are the last words said; `stray` is output outside the dialect; `trouble` is the error
-    or retry since which nothing went on; `limited` and `resets_at` (epoch s) are what the last
-    limit event enforced, `full_until` when the windows end of which it said that nearly all is
-    gone; `plan`: a subscription pays; `todo` pairs each item with whether it is done.
-    """
-
-    session: str = ""
-    model: str = ""
     words: str = ""
     speaking: bool = False
     stray: str = ""
-    trouble: str = ""
-    trouble_status: int = 0
-    result: ClosingResult | None = None
-    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """The error or retry since which nothing went on ("" for none), and its HTTP status."""
+
+    says: str = ""
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncedLimit:
+    """What the last limit event said: whether a limit is enforced and until when (epoch s), when
+    the windows end of which nearly all is gone, and whether a subscription pays."""
+
+    enforced: bool = False
     resets_at: int = 0
     full_until: int = 0
     plan: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a stream came to so far, in bounded memory; `todo` pairs each item with whether it is
+    done."""
+
+    session: str = ""
+    model: str = ""
+    output: Output = Output()
+    trouble: Trouble = Trouble()
+    limit: AnnouncedLimit = AnnouncedLimit()
+    result: ClosingResult | None = None
     open_tools: tuple[str, ...] = ()
     turns: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -79,14 +97,14 @@ def after(summary: Summary, event: Event) -> Summary:
     match event.kind:
         case Kind.OTHER:
             # Only the end of it: a program may print for hours.
-            stray = f"{summary.stray}\n{event.text}"[-TAIL:]
-            return replace(summary, stray=stray) if event.text else summary
+            stray = f"{summary.output.stray}\n{event.text}"[-TAIL:]
+            output = replace(summary.output, stray=stray)
+            return replace(summary, output=output) if event.text else summary
         case Kind.SESSION:
             return _begun(summary, event)
         case Kind.RETRY | Kind.ERROR:
-            return replace(
-                summary, trouble=event.text or "retrying", trouble_status=_number(event, "status")
-            )
+            trouble = Trouble(says=event.text or "retrying", status=_number(event, "status"))
+            return replace(summary, trouble=trouble)
         case Kind.USAGE:
             return _counted(summary, event)
         case Kind.LIMIT:
@@ -95,7 +113,7 @@ def after(summary: Summary, event: Event) -> Summary:
             return _closed(summary, event)
         case _:
             # Whatever it says or does, it got over its trouble.
-            return _went_on(replace(summary, trouble="", trouble_status=0), event)
+            return _went_on(replace(summary, trouble=Trouble()), event)
 
 
 def _begun(summary: Summary, event: Event) -> Summary:
@@ -118,24 +136,22 @@ def _closed(summary: Summary, event: Event) -> Summary:
 
 
 def _went_on(summary: Summary, event: Event) -> Summary:
+    output = summary.output
     match event.kind:
         case Kind.MESSAGE:
-            before = summary.words if summary.speaking else ""
-            return replace(
-                summary,
-                words=f"{before}{event.text}"[-TAIL:],
-                speaking=event.data.get("part") is True,
-            )
+            before = output.words if output.speaking else ""
+            words, is_part = f"{before}{event.text}"[-TAIL:], event.data.get("part") is True
+            return replace(summary, output=replace(output, words=words, speaking=is_part))
         case Kind.TOOL_CALL:
             return replace(
                 summary,
-                speaking=False,
+                output=replace(output, speaking=False),
                 open_tools=(*summary.open_tools, _text(event, "id"))[-MOST_TOOLS:],
             )
         case Kind.TOOL_RESULT:
             return replace(
                 summary,
-                speaking=False,
+                output=replace(output, speaking=False),
                 open_tools=tuple(t for t in summary.open_tools if t != event.data.get("id")),
             )
         case Kind.TODO:
@@ -152,10 +168,13 @@ def _limited(summary: Summary, event: Event) -> Summary:
         if isinstance(windows, tuple)
         else 0
     )
-    limited, plan = _text(event, "status") == "rejected", event.data.get("plan") is True
-    return replace(
-        summary, limited=limited, resets_at=_number(event, "resets_at"), full_until=full, plan=plan
+    limit = AnnouncedLimit(
+        enforced=_text(event, "status") == "rejected",
+        resets_at=_number(event, "resets_at"),
+        full_until=full,
+        plan=event.data.get("plan") is True,
     )
+    return replace(summary, limit=limit)
 
 
 def _counted(summary: Summary, event: Event) -> Summary:
@@ -195,13 +214,13 @@ def ended(
         end, says = End.BLOCKED, question
     resets = _resets(summary, says, now, zone) if end is End.LIMIT else None
     # Also of one that finished: the next session would meet the limit in its middle.
-    full = from_epoch(summary.full_until, now) if summary.full_until else None
+    full = from_epoch(summary.limit.full_until, now) if summary.limit.full_until else None
     says = " ".join(says.split())[:LONGEST_SAYING]
     return AgentEnd(
         end=end,
         says=says,
         usage=summary.usage,
-        window=UsageWindow(resets_at=resets, full_until=full, listed=summary.plan),
+        window=UsageWindow(resets_at=resets, full_until=full, listed=summary.limit.plan),
         question=question,
         seconds=seconds,
         todo=summary.todo,
@@ -214,7 +233,11 @@ def ended(
 def last_said(summary: Summary) -> tuple[str, ...]:
     """Return the last words of an agent, by where they stand: its own word on its end, its last
     message, what it printed beside its stream."""
-    return (summary.result.says if summary.result else "", summary.words, summary.stray)
+    return (
+        summary.result.says if summary.result else "",
+        summary.output.words,
+        summary.output.stray,
+    )
 
 
 def wondered(summary: Summary) -> str:
@@ -246,22 +269,22 @@ def _why(
 def _cut_off(summary: Summary, by: str) -> tuple[End, str]:
     """Return the end of an agent; one that was only retrying when its time was up failed at what it
     retried."""
-    if by in ("stop", "budget", "disk") or not summary.trouble:
+    if by in ("stop", "budget", "disk") or not summary.trouble.says:
         return CUT_OFF[by], ""
-    sort = sort_of(summary.trouble, summary.trouble_status)
-    return SORTS.get(sort, End.FAULT if by == "idle" else CUT_OFF[by]), summary.trouble
+    sort = sort_of(summary.trouble.says, summary.trouble.status)
+    return SORTS.get(sort, End.FAULT if by == "idle" else CUT_OFF[by]), summary.trouble.says
 
 
 def _failed(summary: Summary, result: ClosingResult, code: int | None) -> tuple[End, str]:
     says, status = (
         (result.says, result.status)
         if result.says
-        else (summary.trouble, result.status or summary.trouble_status)
+        else (summary.trouble.says, result.status or summary.trouble.status)
     )
     sort = (
         result.cls
         # An event of the stream is certain, and words are a guess.
-        or ("limit" if summary.limited else sort_of(says, status))
+        or ("limit" if summary.limit.enforced else sort_of(says, status))
         or EXITS.get(code or 0, "")
     )
     return SORTS.get(sort, End.FAULT), says or f"ended in an error (exit {code})"
@@ -273,8 +296,9 @@ def _without_result(
     """No result event means not finished, whatever the exit code; only now may plain text say
     why."""
     is_text = events == "text"
-    tail = last_words(summary.words) if is_text else f"{summary.stray}\n{summary.trouble}"
-    sort = EXITS.get(code or 0, "") or sort_of(tail[-TAIL:], summary.trouble_status)
+    output, trouble = summary.output, summary.trouble
+    tail = last_words(output.words) if is_text else f"{output.stray}\n{trouble.says}"
+    sort = EXITS.get(code or 0, "") or sort_of(tail[-TAIL:], trouble.status)
     if sort == "limit":
         # All of it: when the limit ends may stand in any line.
         return End.LIMIT, tail
@@ -287,8 +311,8 @@ def _without_result(
 
 def _resets(summary: Summary, says: str, now: datetime, zone: tzinfo) -> datetime | None:
     return (
-        from_epoch(summary.resets_at, now)
-        if summary.limited and summary.resets_at
+        from_epoch(summary.limit.resets_at, now)
+        if summary.limit.enforced and summary.limit.resets_at
         else reset_time(says, now, zone)
     )
 

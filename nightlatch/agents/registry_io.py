@@ -249,10 +249,10 @@ class AgentStreamListener:
 
     def tick(self, elapsed: float, silence: float) -> None:
         """An agent that does nothing but retry is idle, however much it says about it."""
-        self._went_on = self._went_on if self.summary.trouble else elapsed
+        self._went_on = self._went_on if self.summary.trouble.says else elapsed
         self.gave_up = 0 < self.invocation.limits.idle < elapsed - self._went_on
         self.spent = self.spent or self.invocation.cap.reached(
-            self.summary.usage, listed=self.summary.plan
+            self.summary.usage, listed=self.summary.limit.plan
         )
         # At every tick, for the loop may be killed: the login of before is worth nothing by then.
         self.loan.bring_back()
@@ -311,7 +311,11 @@ def outcome_of(
     if agent.events != "text":
         return AgentRun(end=end, summary=listener.summary)
     # In plain text an announcement of the agent's looks like any other words of its own.
-    if end.end is End.FINISHED and announced(listener.summary.words) and failed.end in BY_WORDS:
+    if (
+        end.end is End.FINISHED
+        and announced(listener.summary.output.words)
+        and failed.end in BY_WORDS
+    ):
         return AgentRun(end=end, summary=listener.summary, doubt=failed)
     if end.end in BY_WORDS:
         return AgentRun(end=replace(end, end=End.FAULT), summary=listener.summary, doubt=end)

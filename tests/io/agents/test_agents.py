@@ -102,7 +102,7 @@ def test_the_scripted_agent_works_and_finishes(bench: Bench) -> None:
     write, append = {"write": "a/b.py", "text": "x = 1\n"}, {"append": "a/b.py", "text": "y = 2\n"}
     ran = bench.script([[write, append, {"run": "echo $NIGHTLATCH_FEATURE > f"}, {"say": "Hi"}]])
     assert ran.end.end is End.FINISHED
-    assert ran.summary.words == "Hi"
+    assert ran.summary.output.words == "Hi"
     assert (bench.folder / "tree/a/b.py").read_text() == "x = 1\ny = 2\n"
     assert (bench.folder / "tree/f").read_text() == "US-001\n"
     assert [e.kind for e in bench.events][:3] == [Kind.SESSION, Kind.TOOL_CALL, Kind.TOOL_RESULT]
@@ -156,7 +156,9 @@ def test_the_script_has_one_list_for_each_session_and_the_last_repeats(
     bench: Bench, session: str, wanted: str
 ) -> None:
     assert (
-        bench.script([[{"say": "one"}], [{"say": "two"}]], NIGHTLATCH_SESSION=session).summary.words
+        bench.script(
+            [[{"say": "one"}], [{"say": "two"}]], NIGHTLATCH_SESSION=session
+        ).summary.output.words
         == wanted
     )
 
@@ -166,10 +168,10 @@ def test_a_script_can_have_lists_for_each_feature(bench: Bench) -> None:
     assert (
         bench.script(
             script, NIGHTLATCH_SESSION_NUMBER="9", NIGHTLATCH_FEATURE_SESSION="1"
-        ).summary.words
+        ).summary.output.words
         == "first"
     )
-    assert bench.script(script, NIGHTLATCH_FEATURE="US-002").summary.words == "any"
+    assert bench.script(script, NIGHTLATCH_FEATURE="US-002").summary.output.words == "any"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +263,7 @@ def test_an_agent_that_hangs_after_its_result_has_finished(bench: Bench) -> None
 
 def test_an_agent_that_leaves_a_daemon_holding_its_output_ends(bench: Bench) -> None:
     ran = bench.script([[{"fork": "sleep 3000"}, {"say": "left"}]])
-    assert (ran.end.end, ran.summary.words) == (End.FINISHED, "left")
+    assert (ran.end.end, ran.summary.output.words) == (End.FINISHED, "left")
     assert ran.end.seconds < PATIENCE
 
 
@@ -287,13 +289,13 @@ def test_an_agent_that_goes_on_after_a_retry_is_not_ended_for_it(bench: Bench) -
 
 def test_a_command_of_the_persons_own_gets_the_brief_on_standard_input(bench: Bench) -> None:
     ran = bench.own("cat; echo; echo done")
-    assert (ran.end.end, ran.summary.words) == (End.FINISHED, "Make it so.\ndone\n")
+    assert (ran.end.end, ran.summary.output.words) == (End.FINISHED, "Make it so.\ndone\n")
 
 
 def test_a_command_that_names_the_brief_gets_its_file_and_no_input(bench: Bench) -> None:
     program = bench.folder / "mine.sh"
     ran = bench.own('cat; cat "$1"', command=(str(program), "{brief}"))
-    assert ran.summary.words == "Make it so.\n"
+    assert ran.summary.output.words == "Make it so.\n"
 
 
 def test_an_agent_that_wants_a_terminal_gets_one(bench: Bench) -> None:
@@ -301,7 +303,7 @@ def test_an_agent_that_wants_a_terminal_gets_one(bench: Bench) -> None:
         'test -t 0 && test -t 1 && IFS= read -r line && echo "terminal: $line"', tty=True
     )
     assert ran.end.end is End.FINISHED
-    assert "terminal: Make it so." in ran.summary.words
+    assert "terminal: Make it so." in ran.summary.output.words
 
 
 def test_a_person_who_asks_for_the_end_gets_it(bench: Bench) -> None:
@@ -316,7 +318,7 @@ def test_memory_stays_bounded_with_a_line_of_fifty_megabytes(bench: Bench) -> No
     long = f"{sys.executable} -c 'import sys; sys.stdout.write(\"x\" * 50_000_000)'; echo; echo end"
     ran = bench.own(long, events="text")
     assert ran.end.end is End.FINISHED
-    assert ran.summary.words.endswith("end\n")
+    assert ran.summary.output.words.endswith("end\n")
     assert sum(len(e.raw) + len(e.text) for e in bench.events) < 1_000_000
 
 

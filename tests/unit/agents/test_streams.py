@@ -86,7 +86,7 @@ def end(
 def test_a_session_reads_the_same_in_every_dialect(dialect: str) -> None:
     found = events(dialect, SAYS_DONE[dialect])
     came = reduce(after, found, Summary())
-    assert (came.session, came.words, came.open_tools) == ("s1", "Done.", ())
+    assert (came.session, came.output.words, came.open_tools) == ("s1", "Done.", ())
     assert came.result
     assert came.result.ok
     call = next(e for e in found if e.kind is Kind.TOOL_CALL)
@@ -432,7 +432,7 @@ def test_the_words_of_a_subagent_are_not_the_last_words() -> None:
         "parent_tool_use_id": "t",
         "message": {"content": [{"type": "text", "text": "I found it"}]},
     }
-    assert summary("claude", [*SAYS_DONE["claude"][:-1], helper]).words == "Done."
+    assert summary("claude", [*SAYS_DONE["claude"][:-1], helper]).output.words == "Done."
 
 
 CLAUDE_TODO = [{"content": "a", "status": "completed"}, {"content": "b", "status": "pending"}]
