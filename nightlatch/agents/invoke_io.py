@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nightlatch.agents.registry_io import AgentInvocation
+from nightlatch.agents.registry_io import AgentFiles, AgentInvocation
 from nightlatch.project.project import Project
 from nightlatch.sandbox.base import Sandbox, SandboxSpec
 from nightlatch.sandbox.process.supervisor import Timeouts
@@ -17,10 +17,9 @@ def invocation(
     limits = project.config.limits
     return AgentInvocation(
         project=project.repo.folder,
-        brief=brief,
+        files=AgentFiles(brief=brief, out=workspace.out),
         spec=spec,
         sandbox=sandbox,
-        out=workspace.out,
         limits=Timeouts(wall=limits.session, idle=limits.idle, tool=limits.tool),
         secrets=project.secrets,
     )

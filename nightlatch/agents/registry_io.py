@@ -189,32 +189,56 @@ def paying_key(agent: Agent, environ: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentInvocation:
-    """One run of an agent: its brief, the spec by which it runs, and who listens.
+class AgentFiles:
+    """Where an agent's brief is, where it leaves what is for the loop (the real NIGHTLATCH_OUT),
+    and where its stream is kept, if it is."""
 
-    `project` is the folder in which a command such as ./my-agent.sh is looked for, `out` the real
-    NIGHTLATCH_OUT, `environ` the loop's own environment; `secrets` are hidden in all that is heard
-    and written. `stop` is asked, and `tick` is told the seconds since the start and the seconds of
-    silence, about once a second; `on_start` gets the identity that ends an orphan; `now` is what
-    clocks show, and limits go by `clock`. Where `cap` is reached, the agent is ended.
+    brief: Path
+    out: Path
+    transcript: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentHooks:
+    """Who listens to an agent while it runs.
+
+    `stop` is asked, and `tick` is told the seconds since the start and the seconds of silence,
+    about once a second; `on_start` gets the identity that ends an orphan.
     """
 
-    project: Path
-    brief: Path
-    spec: SandboxSpec
-    sandbox: Sandbox
-    out: Path
-    limits: Timeouts
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    transcript: Path | None = None
-    secrets: Secrets = NO_SECRETS
     on_event: Callable[[Event], None] = lambda _: None
     on_start: Callable[[str], None] = lambda _: None
     stop: Callable[[], bool] = lambda: False
     tick: Callable[[float, float], None] = lambda _elapsed, _silence: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentClocks:
+    """`now` is what clocks show, and limits go by `steady`, which never jumps."""
+
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    steady: Callable[[], float] = monotonic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentInvocation:
+    """One run of an agent: its files, the spec by which it runs, its limits, and who listens.
+
+    `project` is the folder in which a command such as ./my-agent.sh is looked for, `environ` the
+    loop's own environment; `secrets` are hidden in all that is heard and written. Where `cap` is
+    reached, the agent is ended.
+    """
+
+    project: Path
+    files: AgentFiles
+    spec: SandboxSpec
+    sandbox: Sandbox
+    limits: Timeouts
     cap: SpendCap = field(default_factory=SpendCap)
-    clock: Callable[[], float] = monotonic
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    secrets: Secrets = NO_SECRETS
+    hooks: AgentHooks = field(default_factory=AgentHooks)
+    clocks: AgentClocks = field(default_factory=AgentClocks)
 
     def program(self, agent: Agent) -> Path:
         """Return the agent's program. Raises FaultError where it is not installed."""
@@ -236,7 +260,7 @@ class AgentStreamListener:
     def hear(self, line: bytes) -> None:
         for event in self.stream.feed(line):
             self.summary = after(self.summary, event)
-            self.invocation.on_event(event)
+            self.invocation.hooks.on_event(event)
 
     def open_tools(self) -> int:
         return len(self.summary.open_tools)
@@ -245,7 +269,7 @@ class AgentStreamListener:
         return self.summary.result is not None
 
     def stop(self) -> bool:
-        return bool(self.spent) or self.gave_up or self.invocation.stop()
+        return bool(self.spent) or self.gave_up or self.invocation.hooks.stop()
 
     def tick(self, elapsed: float, silence: float) -> None:
         """An agent that does nothing but retry is idle, however much it says about it."""
@@ -256,7 +280,7 @@ class AgentStreamListener:
         )
         # At every tick, for the loop may be killed: the login of before is worth nothing by then.
         self.loan.bring_back()
-        self.invocation.tick(elapsed, silence)
+        self.invocation.hooks.tick(elapsed, silence)
 
 
 def invoke(agent: Agent, invocation: AgentInvocation) -> AgentRun:
@@ -273,16 +297,16 @@ def invoke(agent: Agent, invocation: AgentInvocation) -> AgentRun:
             stdin=(
                 b""
                 if any("{brief}" in arg for arg in agent.command)
-                else invocation.brief.read_bytes()
+                else invocation.files.brief.read_bytes()
             ),
             on_line=listener.hear,
-            transcript=invocation.transcript,
+            transcript=invocation.files.transcript,
             limits=invocation.limits,
             watch=listener,
             tty=agent.tty,
-            on_start=invocation.on_start,
+            on_start=invocation.hooks.on_start,
             secrets=invocation.secrets,
-            clock=invocation.clock,
+            clock=invocation.clocks.steady,
         )
     finally:
         loan.bring_back()
@@ -294,7 +318,7 @@ def outcome_of(
 ) -> AgentRun:
     """Return how the agent ended, by its stream, its exit code and what asked it to end."""
     by = ended_by(invocation, listener, done)
-    now = local(invocation.now())
+    now = local(invocation.clocks.now())
     end_of = partial(
         ended,
         listener.summary,
@@ -305,7 +329,7 @@ def outcome_of(
         zone=now.tzinfo or UTC,
         why=reasons(invocation.limits).get(by, listener.spent),
         seconds=done.seconds,
-        question=question(invocation.out),
+        question=question(invocation.files.out),
     )
     end, failed = (hidden(end_of(code=code), invocation.secrets) for code in (done.exit, 1))
     if agent.events != "text":
@@ -325,7 +349,7 @@ def outcome_of(
 def ended_by(invocation: AgentInvocation, listener: AgentStreamListener, done: ProcessExit) -> str:
     """Return what asked the agent to end: what its stream showed, unless the person did."""
     shown = "budget" if listener.spent else "idle" if listener.gave_up else ""
-    is_shown = bool(shown) and done.by == "stop" and not invocation.stop()
+    is_shown = bool(shown) and done.by == "stop" and not invocation.hooks.stop()
     return shown if is_shown else done.by
 
 
@@ -383,7 +407,7 @@ def furnished(agent: Agent, invocation: AgentInvocation) -> SandboxSpec:
         for name, value in invocation.environ.items()
         if any(fnmatchcase(name, pattern) for pattern in agent.passes)
     }
-    places = {"NIGHTLATCH_BRIEF": (invocation.brief, Path(INSIDE, "brief.md"))}
+    places = {"NIGHTLATCH_BRIEF": (invocation.files.brief, Path(INSIDE, "brief.md"))}
     places |= {"": (SCRIPTED, Path(INSIDE, "scripted.py"))} if "{scripted}" in agent.command else {}
     if "NIGHTLATCH_SCRIPT" in passed:
         places["NIGHTLATCH_SCRIPT"] = (

@@ -337,12 +337,14 @@ def work(context: RunContext, started: Started, text: str) -> AgentEnd:
 
     invocation = replace(
         usual,
-        transcript=folder / transcripts_io.NAME,
-        on_start=begun,
-        stop=lambda: bool(context.signals.asked),
-        on_event=snapshots.hear,
-        tick=snapshots.tick,
-        now=context.now,
+        files=replace(usual.files, transcript=folder / transcripts_io.NAME),
+        hooks=registry_io.AgentHooks(
+            on_event=snapshots.hear,
+            on_start=begun,
+            stop=lambda: bool(context.signals.asked),
+            tick=snapshots.tick,
+        ),
+        clocks=replace(usual.clocks, now=context.now),
         cap=SpendCap(purses=schedule.purses(context, started.base)),
     )
     return took(context, started, registry_io.invoke(started.agent, invocation))

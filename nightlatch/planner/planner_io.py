@@ -144,9 +144,8 @@ class Planning:
         usual = invoke_io.invocation(self.project, self.place, sandbox, spec, brief)
         invocation = replace(
             usual,
-            transcript=self.folder / f"transcript-{turn}.jsonl",
-            on_event=ears.hear,
-            stop=ears.flooded,
+            files=replace(usual.files, transcript=self.folder / f"transcript-{turn}.jsonl"),
+            hooks=registry_io.AgentHooks(on_event=ears.hear, stop=ears.flooded),
         )
         end = registry_io.invoke(self.agent, invocation).believed_end
         # One byte more than is allowed, so that too much can be told from just enough.

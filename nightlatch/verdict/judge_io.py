@@ -240,19 +240,19 @@ class JudgeRunner:
                 spec = replace(spec, readable=((program, program),))
             invocation = registry_io.AgentInvocation(
                 project=self.room.project,
-                brief=brief,
+                files=registry_io.AgentFiles(brief=brief, out=place / "out", transcript=transcript),
                 spec=spec,
                 sandbox=self.room.sandbox,
-                out=place / "out",
                 limits=Timeouts(
                     wall=self.wall, idle=min(IDLE, self.wall), tool=self.wall, grace=GRACE
                 ),
-                transcript=transcript,
                 secrets=self.secrets,
-                on_event=ears.hear,
-                stop=lambda: ears.flooded() or self.hooks.stop(),
-                on_start=lambda process: self.hooks.note(
-                    "judge.started", agent=agent.name, process=process
+                hooks=registry_io.AgentHooks(
+                    on_event=ears.hear,
+                    stop=lambda: ears.flooded() or self.hooks.stop(),
+                    on_start=lambda process: self.hooks.note(
+                        "judge.started", agent=agent.name, process=process
+                    ),
                 ),
             )
             return registry_io.invoke(agent, invocation).believed_end

@@ -79,7 +79,8 @@ def session(place: TrialSetup, agent: Agent, note: str, known: KnownFacts) -> Re
         count = RepeatCounter(known=known, top=str(sandbox.inside(spec, spec.tree)))
         spec = profiles.with_notes(spec, space, sandbox)
         usual = invoke_io.invocation(project, space, sandbox, spec, brief)
-        end = registry_io.invoke(agent, replace(usual, on_event=count.hear)).believed_end
+        hooks = registry_io.AgentHooks(on_event=count.hear)
+        end = registry_io.invoke(agent, replace(usual, hooks=hooks)).believed_end
     # Nothing repeated by an agent that did nothing would be the best result of all.
     if not count.calls or end.end not in SHOWS:
         says = (

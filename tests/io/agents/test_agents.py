@@ -15,7 +15,13 @@ import pytest
 
 from nightlatch.agents import registry_io
 from nightlatch.agents.credentials_io import lend, read_inside
-from nightlatch.agents.registry_io import AgentInvocation, AgentRun
+from nightlatch.agents.registry_io import (
+    AgentClocks,
+    AgentFiles,
+    AgentHooks,
+    AgentInvocation,
+    AgentRun,
+)
 from nightlatch.errors import ConfigError, FaultError
 from nightlatch.model.budget import Budget, SpendCap
 from nightlatch.model.models import End, Event, Kind
@@ -53,14 +59,14 @@ class Bench:
         )
         return AgentInvocation(
             project=self.folder,
-            brief=self.folder / "brief.md",
+            files=AgentFiles(
+                brief=self.folder / "brief.md", out=out, transcript=self.folder / "transcript"
+            ),
             spec=room,
             sandbox=find_sandbox(self.setting),
-            out=out,
             environ=self.environ,
             limits=limits,
-            transcript=self.folder / "transcript",
-            on_event=self.events.append,
+            hooks=AgentHooks(on_event=self.events.append),
         )
 
     def script(
@@ -90,7 +96,8 @@ class Bench:
         program.chmod(0o755)
         given: Mapping[str, object] = {"command": (str(program),), **settings}
         agent = registry_io.load("mine", {"mine": AgentSettings(**given)})  # type: ignore[arg-type]  # settings are told by keyword
-        return registry_io.invoke(agent, replace(self.invocation(limits), clock=clock))
+        clocks = AgentClocks(steady=clock)
+        return registry_io.invoke(agent, replace(self.invocation(limits), clocks=clocks))
 
 
 @pytest.fixture
@@ -310,7 +317,9 @@ def test_a_person_who_asks_for_the_end_gets_it(bench: Bench) -> None:
     agent = registry_io.load("scripted", {})
     (bench.folder / "script.json").write_text('[[{"hang": true}]]')
     bench.environ["NIGHTLATCH_SCRIPT"] = str(bench.folder / "script.json")
-    ran = registry_io.invoke(agent, replace(bench.invocation(), stop=lambda: True))
+    ran = registry_io.invoke(
+        agent, replace(bench.invocation(), hooks=AgentHooks(stop=lambda: True))
+    )
     assert ran.end.end is End.STOPPED
 
 
@@ -420,10 +429,8 @@ def test_a_refreshed_login_is_safe_at_once_and_not_only_at_the_end(
         registry_io.load("mine", {"mine": AgentSettings(command=("sh", "-c", REFRESH + last))}),
         credentials=(".cli/auth.json",),
     )
-    seen = registry_io.invoke(
-        agent,
-        replace(bench.invocation(), stop=lambda: last != "exit 0" and "2" in own.read_text()),
-    )
+    hooks = AgentHooks(stop=lambda: last != "exit 0" and "2" in own.read_text())
+    seen = registry_io.invoke(agent, replace(bench.invocation(), hooks=hooks))
     assert own.read_text() == '{"token": 2}'
     assert seen.end.end is (End.FINISHED if last == "exit 0" else End.STOPPED)
 

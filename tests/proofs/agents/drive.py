@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightlatch.agents import registry_io
-from nightlatch.agents.registry_io import AgentInvocation, AgentRun
+from nightlatch.agents.registry_io import AgentFiles, AgentInvocation, AgentRun
 from nightlatch.model.budget import Budget, SpendCap
 from nightlatch.sandbox.base import NetworkAccess, SandboxSpec, environment
 from nightlatch.sandbox.find import find_sandbox
@@ -84,12 +84,12 @@ def prepared(
     )
     return agent, AgentInvocation(
         project=folder,
-        brief=folder / "brief.md",
+        files=AgentFiles(
+            brief=folder / "brief.md", out=folder / "out", transcript=folder / "transcript"
+        ),
         spec=room,
         sandbox=find_sandbox("bubblewrap"),
-        out=folder / "out",
         environ=environ,
-        transcript=folder / "transcript",
         limits=Timeouts(wall=100, idle=idle, tool=60, grace=1, linger=5, tick=0.2),
     )
 
