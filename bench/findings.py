@@ -19,6 +19,7 @@ from nightlatch.record.findings.findings import (
     Evidence,
     Finding,
     FindingEvent,
+    ObservedRuns,
     State,
     render,
 )
@@ -93,7 +94,7 @@ def finding(n: int, cite: Cite) -> Finding:
         session=f"r-1-s{n}",
         state=State.VERIFIED,
         why="failed 0 of 1",
-        runs=1,
+        observed=ObservedRuns(runs=1),
         evidence=seen,
     )
     claim = f"Number {n} is slow because the index is missing"

@@ -28,6 +28,7 @@ from nightlatch.record.findings.findings import (
     Finding,
     FindingEvent,
     FindingKind,
+    ObservedRuns,
     State,
     render,
 )
@@ -452,7 +453,12 @@ def findings(
                 )
             state = draw.choice((State.VERIFIED, State.REJECTED, State.OPEN, State.OPEN))
             event = FindingEvent(
-                at=at, by=Author.LOOP, session=made.session, state=state, why="as said", runs=1
+                at=at,
+                by=Author.LOOP,
+                session=made.session,
+                state=state,
+                why="as said",
+                observed=ObservedRuns(runs=1),
             )
             yield (
                 replace(made, says=state, events=(event,) if state is not State.OPEN else ()),

@@ -24,6 +24,7 @@ from nightlatch.record.findings.findings import (
     Evidence,
     Finding,
     FindingEvent,
+    ObservedRuns,
     State,
     added,
     render,
@@ -277,11 +278,13 @@ def observed_events(
         by=Author.LOOP,
         session=started.id,
         state=state,
-        commit=started.base,
         why="; ".join(model.told_of(trial) for trial, _ in done),
         evidence=tuple(each for _, each in done),
-        failed=sum(trial.failed for trial in again),
-        runs=sum(trial.runs for trial in again),
+        observed=ObservedRuns(
+            failed=sum(trial.failed for trial in again),
+            runs=sum(trial.runs for trial in again),
+            commit=started.base,
+        ),
     )
     return (event,)
 
@@ -410,9 +413,7 @@ def with_chances(
             by=Author.LOOP,
             session=session,
             why=said,
-            commit=candidate.base,
-            failed=failed,
-            runs=runs,
+            observed=ObservedRuns(failed=failed, runs=runs, commit=candidate.base),
         )
         lone = Finding(
             id=model.name_of("flaky", name),

@@ -5,7 +5,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -93,11 +93,19 @@ class Reproduction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedRuns:
+    """How often a reproduction failed when the loop ran it, and at which commit that was."""
+
+    failed: int = 0
+    runs: int = 0
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindingEvent:
     """One thing that was added to a finding.
 
-    Without a state it leaves that as it was; `failed` of `runs` is how often a reproduction failed
-    when the loop ran it; new cites take the place of the old ones.
+    Without a state it leaves that as it was; new cites take the place of the old ones.
     """
 
     at: datetime
@@ -106,9 +114,7 @@ class FindingEvent:
     state: State | None = None
     challenge: bool = False
     why: str = ""
-    failed: int = 0
-    runs: int = 0
-    commit: str = ""
+    observed: ObservedRuns = ObservedRuns()
     next: str = ""
     evidence: tuple[Evidence, ...] = ()
     cites: tuple[Cite, ...] = ()
@@ -161,7 +167,8 @@ class Finding:
     @property
     def failure_rate(self) -> tuple[int, int]:
         """How often the reproduction failed, of how many runs of the loop."""
-        return sum(event.failed for event in self.events), sum(event.runs for event in self.events)
+        observed = [event.observed for event in self.events]
+        return sum(each.failed for each in observed), sum(each.runs for each in observed)
 
     @property
     def challenges(self) -> tuple[FindingEvent, ...]:
@@ -187,8 +194,10 @@ _BUILT = {
         "cites",
         "events",
     ),
-    FindingEvent: ("at", "by", "state", "evidence", "cites"),
+    FindingEvent: ("at", "by", "state", "observed", "evidence", "cites"),
 }
+# A file has their keys among those of the value that they are part of.
+_INLINE = (ObservedRuns,)
 
 
 def ruled(by: Author, says: State, *, seen: bool = False) -> State:
@@ -262,8 +271,8 @@ def read(text: str, place: str) -> Finding:
 def _text(value: object, prefix: str) -> str:
     """Keys, then tables; what is as it is by default is left out."""
     rows, blocks = [], []
-    for field in fields(value):  # type: ignore[arg-type]  # always one of the classes above
-        part, name = getattr(value, field.name), _DIFFERENT.get(field.name, field.name)
+    for field, part in _parts(value):
+        name = _DIFFERENT.get(field.name, field.name)
         is_default = part == field.default and name not in _ALWAYS
         if part is None or part == () or is_default:
             continue
@@ -275,6 +284,16 @@ def _text(value: object, prefix: str) -> str:
             rows.append(f"{name} = {_value(part)}\n")
     # Keys come first: behind the header of a table they would be that table's.
     return "".join((*rows, *blocks))
+
+
+def _parts(value: object) -> Iterator[tuple[Field[Any], Any]]:
+    """Yield each part of a value that a file has, in its order there."""
+    for field in fields(value):  # type: ignore[arg-type]  # always one of the classes above
+        part = getattr(value, field.name)
+        if isinstance(part, _INLINE):
+            yield from _parts(part)
+        else:
+            yield field, part
 
 
 def _value(held: object) -> str:
@@ -350,6 +369,7 @@ def _event(table: Table) -> FindingEvent:
         at=_moment(table["at"]),
         by=Author(table["by"]),
         state=State(state) if state else None,
+        observed=ObservedRuns(**dict(_plain(ObservedRuns, table))),
         **_proof(table),
     )
 

@@ -10,6 +10,7 @@ from nightlatch.record.findings.findings import (
     Cite,
     FindingEvent,
     FindingKind,
+    ObservedRuns,
     Reproduction,
     State,
 )
@@ -42,7 +43,10 @@ def handed(past: FeatureHistory = NEW, claim: str = "it is slow") -> str:
         reproduction=Reproduction(command="./invite.sh", fails=3, of=10),
         next="log it in src/auth.py",
     )
-    failing = replace(failing, events=(FindingEvent(at=AT, by=Author.LOOP, failed=2, runs=8),))
+    failing = replace(
+        failing,
+        events=(FindingEvent(at=AT, by=Author.LOOP, observed=ObservedRuns(failed=2, runs=8)),),
+    )
     choice = finding(3, kind=FindingKind.DECISION, choice="postgres")
     stale = finding(5, cites=(Cite(path="a.py"),))
     known = recalled(

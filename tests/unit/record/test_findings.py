@@ -20,6 +20,7 @@ from nightlatch.record.findings.findings import (
     Finding,
     FindingEvent,
     FindingKind,
+    ObservedRuns,
     Reproduction,
     State,
     added,
@@ -71,9 +72,7 @@ EVENTS = st.builds(
     state=st.none() | STATES,
     challenge=st.booleans(),
     why=TEXTS,
-    failed=COUNTS,
-    runs=COUNTS,
-    commit=TEXTS,
+    observed=st.builds(ObservedRuns, failed=COUNTS, runs=COUNTS, commit=TEXTS),
     next=TEXTS,
     **PROOF,
 )
@@ -135,7 +134,11 @@ def test_only_the_loop_after_its_own_run_and_a_person_write_verified_and_rejecte
 
 def test_the_last_event_that_has_a_state_has_the_word() -> None:
     confirmed = FindingEvent(
-        at=AT, by=Author.LOOP, state=State.VERIFIED, runs=9, failed=3, next="fix it"
+        at=AT,
+        by=Author.LOOP,
+        state=State.VERIFIED,
+        observed=ObservedRuns(runs=9, failed=3),
+        next="fix it",
     )
     finding = replace(PLAIN, events=(confirmed, FindingEvent(at=AT, by=Author.AGENT)))
     assert (finding.born, finding.state, finding.failure_rate, finding.next_action) == (

@@ -16,6 +16,7 @@ from nightlatch.record.findings.findings import (
     Finding,
     FindingEvent,
     FindingKind,
+    ObservedRuns,
     Reproduction,
     State,
 )
@@ -124,7 +125,7 @@ def test_decisions_and_reproductions_and_patterns_are_parts_of_their_own() -> No
     failing = finding(
         1,
         reproduction=Reproduction(command="./invite.sh", fails=3, of=10),
-        events=(FindingEvent(at=AT, by=Author.LOOP, failed=2, runs=8),),
+        events=(FindingEvent(at=AT, by=Author.LOOP, observed=ObservedRuns(failed=2, runs=8)),),
     )
     ruled_out = finding(2, State.REJECTED, reproduction=Reproduction(command="true"))
     decided = finding(
