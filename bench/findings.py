@@ -19,7 +19,10 @@ from nightlatch.record.findings.findings import (
     Evidence,
     Finding,
     FindingEvent,
+    Grounds,
     ObservedRuns,
+    Origin,
+    Remarks,
     State,
     render,
 )
@@ -102,16 +105,13 @@ def finding(n: int, cite: Cite) -> Finding:
         id=f"N-{n:07}",
         feature=f"US-{n % 200:03}",
         claim=claim,
-        by=Author.AGENT,
-        at=at,
-        session=f"r-1-s{n}",
-        cites=(cite,),
+        origin=Origin(by=Author.AGENT, at=at, session=f"r-1-s{n}"),
     )
     return replace(
         found,
-        evidence=(Evidence(command=f"./check.sh {n}"),),
+        grounds=Grounds(cites=(cite,), evidence=(Evidence(command=f"./check.sh {n}"),)),
         events=(told,),
-        next="add the index in src/db/schema.sql",
+        remarks=Remarks(next="add the index in src/db/schema.sql"),
     )
 
 

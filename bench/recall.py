@@ -28,7 +28,10 @@ from nightlatch.record.findings.findings import (
     Finding,
     FindingEvent,
     FindingKind,
+    Grounds,
     ObservedRuns,
+    Origin,
+    Remarks,
     State,
     render,
 )
@@ -426,9 +429,7 @@ def findings(
                 id=f"N-{n:05}",
                 feature=f"US-{500 + n}",
                 claim="",
-                by=Author.AGENT,
-                at=at,
-                session=f"r-1-s{n}",
+                origin=Origin(by=Author.AGENT, at=at, session=f"r-1-s{n}"),
             )
             shape = draw.random()
             if shape < 0.15:
@@ -437,25 +438,28 @@ def findings(
                     made,
                     kind=FindingKind.DECISION,
                     claim=f"{called} goes by {choice} ({n})",
-                    choice=choice,
-                    why="it is simple",
-                    cites=(cite(each, function),),
+                    remarks=Remarks(choice=choice, why="it is simple"),
+                    grounds=Grounds(cites=(cite(each, function),)),
                 )
             elif shape < 0.25:
                 made = replace(made, claim=f"{each.path} {fault} ({n})")
             elif shape < 0.6:
                 made = replace(
-                    made, claim=f"{function} {fault} ({n})", cites=(cite(each, function),)
+                    made,
+                    claim=f"{function} {fault} ({n})",
+                    grounds=Grounds(cites=(cite(each, function),)),
                 )
             else:
                 made = replace(
-                    made, claim=f"for {called} it {fault} ({n})", cites=(cite(each, function),)
+                    made,
+                    claim=f"for {called} it {fault} ({n})",
+                    grounds=Grounds(cites=(cite(each, function),)),
                 )
             state = draw.choice((State.VERIFIED, State.REJECTED, State.OPEN, State.OPEN))
             event = FindingEvent(
                 at=at,
                 by=Author.LOOP,
-                session=made.session,
+                session=made.origin.session,
                 state=state,
                 why="as said",
                 observed=ObservedRuns(runs=1),
@@ -467,7 +471,12 @@ def findings(
     for says in PLAIN:
         n += 1
         yield (
-            Finding(id=f"N-{n:05}", claim=says, by=Author.PERSON, at=AT, born=State.VERIFIED),
+            Finding(
+                id=f"N-{n:05}",
+                claim=says,
+                origin=Origin(by=Author.PERSON, at=AT),
+                born=State.VERIFIED,
+            ),
             None,
         )
 

@@ -225,7 +225,7 @@ def list_findings(blame: str = "") -> list[dict[str, object]]:
         who = {
             "says": str(each.says),
             "by": str(each.word_of),
-            "session": each.session,
+            "session": each.origin.session,
             "recorded": each.id in recorded,
         }
         ran = {
@@ -250,6 +250,9 @@ def list_findings(blame: str = "") -> list[dict[str, object]]:
 def printed(finding: Finding) -> list[dict[str, str]]:
     """Return what its commands printed when the loop ran them last, and what its files held:
     beginning and end."""
-    shown = (*finding.evidence, *(each for event in finding.events for each in event.evidence))
+    shown = (
+        *finding.grounds.evidence,
+        *(each for event in finding.events for each in event.evidence),
+    )
     record_note = {each.file or each.command: each.output for each in shown if each.output}
     return [{"of": name, "output": output} for name, output in record_note.items()]

@@ -30,7 +30,7 @@ from nightlatch.plan import file as planfile
 from nightlatch.plan.file import USUAL_PLACES, plans_elsewhere
 from nightlatch.project.config import settings
 from nightlatch.project.config.settings import Config
-from nightlatch.record.findings.findings import Author, Finding, read
+from nightlatch.record.findings.findings import Author, Finding, Origin, read
 from nightlatch.record.history import History, replay
 from nightlatch.record.progress import parse
 from nightlatch.redaction.patterns import Secrets
@@ -185,7 +185,7 @@ class Project:
         return tuple(
             sorted(
                 (known[oid] for oid in named if oid in known),
-                key=lambda finding: (finding.at, finding.id),
+                key=lambda finding: (finding.origin.at, finding.id),
             )
         )
 
@@ -212,9 +212,8 @@ def readable(data: bytes, name: str) -> Finding:
         return Finding(
             id=name,
             claim=f"findings/{name}.toml cannot be read: {error}",
-            by=Author.LOOP,
             # The oldest of all, so that it stands behind whatever can be read.
-            at=datetime.fromtimestamp(0, UTC),
+            origin=Origin(by=Author.LOOP, at=datetime.fromtimestamp(0, UTC)),
         )
 
 

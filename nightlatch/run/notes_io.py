@@ -24,7 +24,9 @@ from nightlatch.record.findings.findings import (
     Evidence,
     Finding,
     FindingEvent,
+    Grounds,
     ObservedRuns,
+    Origin,
     State,
     added,
     render,
@@ -151,7 +153,7 @@ def gather(context: RunContext, started: Started, tree: str) -> CheckedNote:
     for note in taken:
         found = weighed(context, started, tree, known, found, note, until)
     # what reads like no note is kept as text, and said: silence would hide a broken agent
-    plain = sum(finding.why.startswith("kept as text: ") for finding in found.new)
+    plain = sum(finding.remarks.why.startswith("kept as text: ") for finding in found.new)
     remarks = (
         (f"more than {MOST} notes: the rest is left out", len(texts) > MOST),
         (f"{plain} notes are no notes, kept as text", plain),
@@ -217,7 +219,7 @@ def _events_elsewhere(
         has_same_commands = {*each.commands} == {*finding.commands}
         if state is finding.says is each.state and has_same_commands:
             for event in finding.events:
-                yield each.id, replace(event, cites=finding.cites)
+                yield each.id, replace(event, cites=finding.grounds.cites)
     for each in known:
         if each.state is State.OPEN and folded(each.claim) == folded(finding.claim):
             yield from ((each.id, event) for event in finding.events if event.state)
@@ -253,10 +255,8 @@ def as_claim(name: str, event: FindingEvent, started: Started) -> Note:
         id=model.name_of(started.id, claim),
         feature=started.feature.id,
         claim=claim,
-        by=Author.AGENT,
-        session=started.id,
-        at=event.at,
-        evidence=event.evidence,
+        origin=Origin(by=Author.AGENT, session=started.id, at=event.at),
+        grounds=Grounds(evidence=event.evidence),
     )
     return Note(id=lone.id, finding=lone)
 
@@ -341,7 +341,7 @@ def anchored(
 ) -> Finding:
     """Return a finding whose cites and evidence files can be found again."""
     cites = []
-    for cite in finding.cites:
+    for cite in finding.grounds.cites:
         path = path_of(project, cite.path)
         held = project.repo.find(f"{tree}:{path}") if path else None
         blob = Blob(path=path, oid=held[0], data=held[2]) if held and held[1] == "blob" else None
@@ -350,9 +350,9 @@ def anchored(
             if blob
             else replace(cite, path=path or cite.path)
         )
-    return replace(
-        finding, cites=tuple(cites), evidence=pinned(project, tree, finding.evidence, started)
-    )
+    evidence = pinned(project, tree, finding.grounds.evidence, started)
+    grounds = replace(finding.grounds, cites=tuple(cites), evidence=evidence)
+    return replace(finding, grounds=grounds)
 
 
 def path_of(project: Project, name: str) -> str:
@@ -418,15 +418,14 @@ def with_chances(
         lone = Finding(
             id=model.name_of("flaky", name),
             claim=f"{name} passes and fails by chance",
-            by=Author.LOOP,
-            session=session,
-            at=event.at,
-            cites=(Cite(path=file_of(name)),),
+            origin=Origin(by=Author.LOOP, session=session, at=event.at),
+            grounds=Grounds(cites=(Cite(path=file_of(name)),)),
             events=(event,),
         )
         made = anchored(context.project, candidate.base, candidate.base, lone)
+        cites = tuple(cite for cite in made.grounds.cites if cite.blob)
         new += (
-            [replace(made, cites=tuple(cite for cite in made.cites if cite.blob))]
+            [replace(made, grounds=replace(made.grounds, cites=cites))]
             if made.id not in known
             else []
         )

@@ -91,7 +91,9 @@ def test_an_agent_that_writes_verified_gets_open_and_only_the_loops_run_makes_it
     assert len(states) == 3
     seen = found["the till adds"].events[0]
     assert (seen.by, seen.state, seen.evidence[0].exit) == (Author.LOOP, None, 1)
-    assert "kept as text" in next(each.why for claim, each in found.items() if "sure" in claim)
+    assert "kept as text" in next(
+        each.remarks.why for claim, each in found.items() if "sure" in claim
+    )
 
 
 def test_without_a_sandbox_too_an_agent_finds_the_command(tmp_path: Path) -> None:
@@ -241,7 +243,7 @@ def test_evidence_that_cannot_be_run_is_kept_with_its_digest_and_stays_open(tmp_
         ]
     )
     [found] = findings(project).values()
-    assert (found.state, found.evidence[0].file, len(found.evidence[0].sha256)) == (
+    assert (found.state, found.grounds.evidence[0].file, len(found.grounds.evidence[0].sha256)) == (
         State.OPEN,
         "slow.log",
         64,
@@ -366,7 +368,11 @@ def test_a_flaky_test_that_a_verdict_tolerates_is_an_open_finding_once(
         State.OPEN,
         Author.LOOP,
     )
-    assert (flaky.failure_rate, flaky.session, [cite.path for cite in flaky.cites]) == (
+    assert (
+        flaky.failure_rate,
+        flaky.origin.session,
+        [cite.path for cite in flaky.grounds.cites],
+    ) == (
         (2, 5),
         "s1",
         ["tests/test_till.py"],
@@ -402,7 +408,11 @@ def test_what_was_harvested_is_on_record_even_where_the_workspace_is_lost(tmp_pa
         shutil.rmtree(space)
     project.night([[writes(1)]])
     [found] = findings(project).values()
-    assert (found.state, found.session, found.cites[0].symbol) == (State.OPEN, session, "price")
+    assert (found.state, found.origin.session, found.grounds.cites[0].symbol) == (
+        State.OPEN,
+        session,
+        "price",
+    )
     assert project.passing() == ["US-001"]
 
 
@@ -487,7 +497,7 @@ def test_evidence_keeps_what_its_command_printed_and_the_files_that_it_names(
     assert printed.startswith("1\n2\n")
     assert re.search(r"\n\[\d+ bytes left out\]\n", printed)
     assert 4_000 < len(printed) < 4_100
-    kept = found.evidence[1].output
+    kept = found.grounds.evidence[1].output
     assert (kept.startswith("1\n2\n"), "bytes left out]" in kept, 16_000 < len(kept) < 16_100) == (
         True,
         True,

@@ -106,12 +106,12 @@ def item(known: RelevantFinding) -> str:
     parts = [f"{found.id} by {found.word_of}: {quoted(found.claim)}"]
     if known.state is State.STALE and known.standing:
         parts.append(f"was {found.state}; check again, for {quoted(known.standing.summary)}")
-    if found.choice:
-        parts.append(f"chosen {quoted(found.choice)}")
-    if found.why:
-        parts.append(f"because {quoted(found.why)}")
-    if found.alternatives:
-        parts.append(f"instead of {', '.join(map(quoted, found.alternatives))}")
+    if found.remarks.choice:
+        parts.append(f"chosen {quoted(found.remarks.choice)}")
+    if found.remarks.why:
+        parts.append(f"because {quoted(found.remarks.why)}")
+    if found.remarks.alternatives:
+        parts.append(f"instead of {', '.join(map(quoted, found.remarks.alternatives))}")
     if cites := found.standing_cites[:3]:
         parts.append(f"cites {', '.join(quoted(location(cite)) for cite in cites)}")
     parts += [f"contradicted: {quoted(event.why)}" for event in found.challenges[-2:]]

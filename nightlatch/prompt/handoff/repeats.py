@@ -32,7 +32,8 @@ def trodden(found: Sequence[RelevantFinding]) -> KnownFacts:
     The reproduction is to be run again; a file that another finding cites is no dead end.
     """
     # To see the failure again is what a note asks for, and no repetition.
-    again = {each.finding.reproduction.command for each in found if each.finding.reproduction}
+    reproductions = (each.finding.grounds.reproduction for each in found)
+    again = {each.command for each in reproductions if each}
     settled = [each for each in found if each.state in CONFIRMED]
     alive = {
         cite.path

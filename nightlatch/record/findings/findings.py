@@ -121,6 +121,35 @@ class FindingEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who wrote a finding, in which session ("" for none), and when."""
+
+    by: Author
+    session: str = ""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remarks:
+    """What its author says beside a claim: what was chosen, why, instead of what, and what is to be
+    done next."""
+
+    choice: str = ""
+    why: str = ""
+    alternatives: tuple[str, ...] = ()
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What a claim rests on, and the code that it is about."""
+
+    reproduction: Reproduction | None = None
+    evidence: tuple[Evidence, ...] = ()
+    cites: tuple[Cite, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A claim and all that was ever said about it.
 
@@ -133,16 +162,9 @@ class Finding:
     claim: str
     born: State = State.OPEN
     says: State = State.OPEN
-    by: Author
-    session: str = ""
-    at: datetime
-    choice: str = ""
-    why: str = ""
-    alternatives: tuple[str, ...] = ()
-    next: str = ""
-    reproduction: Reproduction | None = None
-    evidence: tuple[Evidence, ...] = ()
-    cites: tuple[Cite, ...] = ()
+    origin: Origin
+    remarks: Remarks = Remarks()
+    grounds: Grounds = Grounds()
     events: tuple[FindingEvent, ...] = ()
 
     @property
@@ -153,16 +175,20 @@ class Finding:
     @property
     def word_of(self) -> Author:
         """Whose word the state is."""
-        return next((event.by for event in reversed(self.events) if event.state), self.by)
+        return next((event.by for event in reversed(self.events) if event.state), self.origin.by)
 
     @property
     def standing_cites(self) -> tuple[Cite, ...]:
         """The code that it was last seen to hold for."""
-        return next((event.cites for event in reversed(self.events) if event.cites), self.cites)
+        return next(
+            (event.cites for event in reversed(self.events) if event.cites), self.grounds.cites
+        )
 
     @property
     def next_action(self) -> str:
-        return next((event.next for event in reversed(self.events) if event.next), self.next)
+        return next(
+            (event.next for event in reversed(self.events) if event.next), self.remarks.next
+        )
 
     @property
     def failure_rate(self) -> tuple[int, int]:
@@ -177,27 +203,18 @@ class Finding:
     @property
     def commands(self) -> tuple[str, ...]:
         """What can be run again to confirm it."""
-        own = (self.reproduction.command,) if self.reproduction else ()
-        return (*own, *(each.command for each in self.evidence if each.command))
+        reproduction = self.grounds.reproduction
+        own = (reproduction.command,) if reproduction else ()
+        return (*own, *(each.command for each in self.grounds.evidence if each.command))
 
 
 _BUILT = {
-    Finding: (
-        "kind",
-        "born",
-        "state",
-        "says",
-        "by",
-        "at",
-        "reproduction",
-        "evidence",
-        "cites",
-        "events",
-    ),
+    Finding: ("kind", "born", "says", "origin", "remarks", "grounds", "events"),
+    Origin: ("by", "at"),
     FindingEvent: ("at", "by", "state", "observed", "evidence", "cites"),
 }
 # A file has their keys among those of the value that they are part of.
-_INLINE = (ObservedRuns,)
+_INLINE = (ObservedRuns, Origin, Remarks, Grounds)
 
 
 def ruled(by: Author, says: State, *, seen: bool = False) -> State:
@@ -351,13 +368,17 @@ def _finding(table: Table) -> Finding:
         kind=FindingKind(table.get("kind", FindingKind.FINDING)),
         born=State(table.get("state", State.OPEN)),
         says=State(table.get("says", State.OPEN)),
-        by=Author(table["by"]),
-        at=_moment(table["at"]),
-        reproduction=(
-            Reproduction(**dict(_plain(Reproduction, reproduction))) if reproduction else None
+        origin=Origin(
+            **dict(_plain(Origin, table)), by=Author(table["by"]), at=_moment(table["at"])
+        ),
+        remarks=Remarks(**dict(_plain(Remarks, table))),
+        grounds=Grounds(
+            reproduction=(
+                Reproduction(**dict(_plain(Reproduction, reproduction))) if reproduction else None
+            ),
+            **_proof(table),
         ),
         events=tuple(map(_event, table.get("event", ()))),
-        **_proof(table),
     )
 
 

@@ -17,6 +17,9 @@ from nightlatch.record.findings.findings import (
     Finding,
     FindingEvent,
     FindingKind,
+    Grounds,
+    Origin,
+    Remarks,
     Reproduction,
     State,
     challenge,
@@ -144,13 +147,16 @@ class Trial:
 
 def trials(finding: Finding) -> tuple[Trial, ...]:
     """Return what the loop runs to see a claim for itself."""
-    again = finding.reproduction
+    again = finding.grounds.reproduction
     own = (
         (Trial(command=again.command, fails=min(again.fails, again.of), of=again.of),)
         if again
         else ()
     )
-    return (*own, *(Trial(command=each.command) for each in finding.evidence if each.command))
+    return (
+        *own,
+        *(Trial(command=each.command) for each in finding.grounds.evidence if each.command),
+    )
 
 
 def outcome(says: State, done: Iterable[Trial], *, unchanged: bool) -> State:
@@ -260,10 +266,8 @@ def take(
                 id=name,
                 feature=feature,
                 claim=line(text, 500),
-                by=Author.AGENT,
-                session=session,
-                at=at,
-                why=says,
+                origin=Origin(by=Author.AGENT, session=session, at=at),
+                remarks=Remarks(why=says),
             )
             yield Note(id=name, finding=plain)
         else:
@@ -297,18 +301,17 @@ def from_fields(
     finding = Finding(
         id=name,
         claim=claim,
-        by=by,
-        session=session,
-        at=at,
+        origin=Origin(by=by, session=session, at=at),
         says=says,
         born=born,
-        **words,  # type: ignore[arg-type]  # texts by name
+        remarks=Remarks(**words, alternatives=tuple(map(str, _list(note.get("alternatives"))))),
         feature=str(note.get("feature", feature)),
         kind=kind,
-        evidence=proof,
-        alternatives=tuple(map(str, _list(note.get("alternatives")))),
-        cites=tuple(map(cite, map(str, _list(note.get("cites"))))),
-        reproduction=Reproduction(**again) if isinstance(again, dict) else None,
+        grounds=Grounds(
+            reproduction=Reproduction(**again) if isinstance(again, dict) else None,
+            evidence=proof,
+            cites=tuple(map(cite, map(str, _list(note.get("cites"))))),
+        ),
     )
     return Note(id=name, finding=finding, at_base=at_base)
 

@@ -74,17 +74,21 @@ class RelevantFinding:
         failed, runs = finding.failure_rate
         # What the loop ran itself comes in events, and says more than the agent's word for it.
         of_events = [proof for event in finding.events for proof in event.evidence]
-        commands = [proof for proof in of_events or finding.evidence if proof.command]
+        commands = [proof for proof in of_events or finding.grounds.evidence if proof.command]
         parts = [
             *(quoted(proof.command, 160) + exit_of(proof) for proof in commands),
             *(
                 f"{quoted(proof.file, 100)} sha256 {proof.sha256[:12]}"
-                for proof in finding.evidence
+                for proof in finding.grounds.evidence
                 if proof.file
             ),
-            *(f"trace {quoted(proof.trace, 60)}" for proof in finding.evidence if proof.trace),
+            *(
+                f"trace {quoted(proof.trace, 60)}"
+                for proof in finding.grounds.evidence
+                if proof.trace
+            ),
         ]
-        rate = [f"failed {failed} of {runs}"] if runs and finding.reproduction else []
+        rate = [f"failed {failed} of {runs}"] if runs and finding.grounds.reproduction else []
         return ", ".join([*dict.fromkeys(parts), *rate])
 
     @property
@@ -103,9 +107,9 @@ class RelevantFinding:
             if self.unconfirmed
             else "",
             "your person's word" if finding.word_of is Author.PERSON else "",
-            labelled("chosen: ", finding.choice, 120),
-            labelled("because ", finding.why, 160),
-            labelled("not ", ", ".join(finding.alternatives), 120),
+            labelled("chosen: ", finding.remarks.choice, 120),
+            labelled("because ", finding.remarks.why, 160),
+            labelled("not ", ", ".join(finding.remarks.alternatives), 120),
             f"evidence {self.proof}" if self.proof else "",
             "" if contradiction is None else f"contradicted: {line(contradiction, 120)}",
             f"at {cites}" if cites else "",
@@ -287,7 +291,7 @@ def names_in(finding: Finding) -> set[str]:
             finding.claim,
             finding.next_action,
             *finding.commands,
-            *(each.file for each in finding.evidence),
+            *(each.file for each in finding.grounds.evidence),
         )
     )
     return {*NAME.findall(text), *WORD.findall(text)}
@@ -350,8 +354,12 @@ def area_of(finding: Finding, plan: Feature | None) -> Area:
     """Return the words that tell where a finding lies, and those that it says or that the feature
     has for which it was found."""
     cited = (text for cite in finding.standing_cites for text in (cite.path, cite.symbol))
-    where = (*cited, *(each.file for each in finding.evidence), category(plan) if plan else "")
-    said = (finding.claim, finding.choice, finding.next_action, plan.title if plan else "")
+    where = (
+        *cited,
+        *(each.file for each in finding.grounds.evidence),
+        category(plan) if plan else "",
+    )
+    said = (finding.claim, finding.remarks.choice, finding.next_action, plan.title if plan else "")
     return stems("\n".join(where)), stems("\n".join(said))
 
 
@@ -391,7 +399,7 @@ def use(known: RelevantFinding) -> tuple[bool, bool, bool, int, float]:
 
 
 def latest(finding: Finding) -> float:
-    return max((finding.at, *(event.at for event in finding.events))).timestamp()
+    return max((finding.origin.at, *(event.at for event in finding.events))).timestamp()
 
 
 def said_once(ranked: Iterable[RelevantFinding]) -> Iterator[RelevantFinding]:
@@ -416,7 +424,7 @@ def reproductions(told: Sequence[RelevantFinding]) -> Iterator[str]:
     often they did; what was ruled out is none."""
     seen: dict[str, str] = {}
     for each in told:
-        again, (failed, runs) = each.finding.reproduction, each.finding.failure_rate
+        again, (failed, runs) = each.finding.grounds.reproduction, each.finding.failure_rate
         if again and each.finding.state is not State.REJECTED:
             old = f"; {CHANGED}" if each.state is State.STALE else ""
             did = f"; it did {failed} of {runs}" if runs else ""
@@ -435,7 +443,7 @@ def next_action(near: Sequence[Finding], feature: str, past: FeatureHistory) -> 
         for each in near
         if each.feature == feature and each.next_action and each.state is not State.REJECTED
     ]
-    last = [each for each in own if past.sessions[-1:] == (each.session,)]
+    last = [each for each in own if past.sessions[-1:] == (each.origin.session,)]
     if own:
         return line(max(last or own, key=latest).next_action, 500)
     asked = (

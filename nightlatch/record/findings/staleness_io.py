@@ -31,7 +31,7 @@ def standings(repo: Repo, tip: str, findings: Iterable[Finding]) -> dict[str, Fr
 
 def evidence_files(finding: Finding) -> list[str]:
     """Return the files whose bytes a finding vouches for."""
-    return [proof.file for proof in finding.evidence if proof.sha256]
+    return [proof.file for proof in finding.grounds.evidence if proof.sha256]
 
 
 def worst(finding: Finding, at_tip: Lookup, moved: Mapping[tuple[str, str], str]) -> Freshness:
@@ -39,7 +39,7 @@ def worst(finding: Finding, at_tip: Lookup, moved: Mapping[tuple[str, str], str]
         judge(cite, at_tip(moved.get((cite.commit, cite.path), cite.path)))
         for cite in finding.standing_cites
     ]
-    for each in finding.evidence:
+    for each in finding.grounds.evidence:
         held = at_tip(each.file) if each.sha256 and each.file else None
         if held and sha256(held.data).hexdigest() != each.sha256:
             found.append(Freshness(fresh=False, path=each.file, share=1.0, lost=True))

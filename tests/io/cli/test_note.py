@@ -43,13 +43,17 @@ def test_the_person_says_any_state_and_it_is_committed_at_once(desk: Project) ->
     more = ("--cite", "till.py:2", "--feature", "US-001", "--file", "slow.log", "--next", "test it")
     name = noted(desk, "verified", "the price", "is a product", *more)
     found = read(desk.git("show", f"HEAD:findings/{name}.toml"), name)
-    assert (found.state, found.by, found.feature, found.claim) == (
+    assert (found.state, found.origin.by, found.feature, found.claim) == (
         State.VERIFIED,
         Author.PERSON,
         "US-001",
         "the price is a product",
     )
-    assert (found.cites[0].symbol, len(found.evidence[0].sha256), found.next) == (
+    assert (
+        found.grounds.cites[0].symbol,
+        len(found.grounds.evidence[0].sha256),
+        found.remarks.next,
+    ) == (
         "price",
         64,
         "test it",
@@ -72,7 +76,7 @@ def test_a_decision_of_the_person_needs_no_confirmation(desk: Project) -> None:
         "Decimal",
     )
     found = read(desk.git("show", f"HEAD:findings/{name}.toml"), name)
-    assert (found.state, found.kind, found.choice, found.alternatives) == (
+    assert (found.state, found.kind, found.remarks.choice, found.remarks.alternatives) == (
         State.VERIFIED,
         "decision",
         "int",

@@ -14,7 +14,7 @@ from nightlatch.model.models import Plan
 from nightlatch.project.discovery import plan_in_force
 from nightlatch.project.project import Project, find_project
 from nightlatch.record.branch_io import MOST_KEPT, BranchReader
-from nightlatch.record.findings.findings import Author, Finding, render
+from nightlatch.record.findings.findings import Author, Finding, Origin, render
 from tests.io.record.test_notes import AT
 
 PLAN = '{"userStories": [{"id": "US-001", "title": "One", "passes": %s}]}'
@@ -64,7 +64,7 @@ def commit(top: Path, files: dict[str, str] | None = None) -> str:
 
 
 def finding(name: str) -> str:
-    return render(Finding(id=name, claim=name, by=Author.PERSON, at=AT))
+    return render(Finding(id=name, claim=name, origin=Origin(by=Author.PERSON, at=AT)))
 
 
 def entries(count: int) -> str:

@@ -12,9 +12,20 @@ import pytest
 
 from nightlatch.project.project import Project, find_project
 from nightlatch.record.findings import staleness_io
-from nightlatch.record.findings.findings import Author, Cite, Evidence, Finding, State, read, render
+from nightlatch.record.findings.findings import (
+    Author,
+    Cite,
+    Evidence,
+    Finding,
+    Grounds,
+    Origin,
+    State,
+    read,
+    render,
+)
 from nightlatch.record.findings.staleness import Freshness
 from nightlatch.run.notes_io import anchored, path_of
+from tests.unit.record.sample_findings import with_keys
 
 AT = datetime(2026, 11, 21, 6, 10, tzinfo=UTC)
 CODE = (
@@ -50,14 +61,9 @@ class Shop:
     def add(self, name: str, *cites: str, **more: object) -> Finding:
         """A finding about the tip, committed."""
         project, tip = self.project(), self.git("rev-parse", "HEAD")
-        made = Finding(
-            id=name,
-            claim=name,
-            by=Author.PERSON,
-            at=AT,
-            cites=tuple(Cite(path=path, lines=(1, 3)) for path in cites),
-            **more,  # type: ignore[arg-type]  # by name
-        )
+        plain = Finding(id=name, claim=name, origin=Origin(by=Author.PERSON, at=AT))
+        cited = tuple(Cite(path=path, lines=(1, 3)) for path in cites)
+        made = with_keys(plain, cites=cited, **more)
         kept = anchored(project, tip, tip, made)
         self.commit(**{f"findings/{name}.toml": render(kept)})
         return kept
@@ -162,7 +168,7 @@ def test_a_stale_finding_is_fresh_again_once_an_event_cites_the_code_anew(shop: 
     assert not stands(shop)["N-00001"].fresh
     new = shop.add("N-00002", "a.py")
     assert stands(shop)["N-00002"].fresh
-    assert old.cites[0].syntax != new.cites[0].syntax
+    assert old.grounds.cites[0].syntax != new.grounds.cites[0].syntax
 
 
 def test_two_branches_that_add_findings_merge_and_a_fresh_clone_has_them_all(
@@ -195,10 +201,13 @@ def test_a_cite_that_leads_out_of_the_repository_is_kept_and_never_read(
         "HEAD",
         "HEAD",
         Finding(
-            id="N-1", claim="x", by=Author.AGENT, at=AT, cites=(Cite(path=name, lines=(1, 2)),)
+            id="N-1",
+            claim="x",
+            origin=Origin(by=Author.AGENT, at=AT),
+            grounds=Grounds(cites=(Cite(path=name, lines=(1, 2)),)),
         ),
     )
-    assert (found.cites[0].path, found.cites[0].blob) == (name, "")
+    assert (found.grounds.cites[0].path, found.grounds.cites[0].blob) == (name, "")
 
 
 @pytest.mark.parametrize("spelled", ["./a.py", "src/../a.py", "{top}/a.py"])

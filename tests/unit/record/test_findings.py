@@ -20,7 +20,10 @@ from nightlatch.record.findings.findings import (
     Finding,
     FindingEvent,
     FindingKind,
+    Grounds,
     ObservedRuns,
+    Origin,
+    Remarks,
     Reproduction,
     State,
     added,
@@ -84,18 +87,24 @@ FINDINGS = st.builds(
     claim=TEXTS,
     born=STATES,
     says=STATES,
-    by=st.sampled_from(Author),
-    session=TEXTS,
-    at=MOMENTS,
-    choice=TEXTS,
-    why=TEXTS,
-    alternatives=st.lists(TEXTS, max_size=2).map(tuple),
-    next=TEXTS,
-    reproduction=st.none() | st.builds(Reproduction, command=TEXTS, fails=COUNTS, of=COUNTS),
+    origin=st.builds(Origin, by=st.sampled_from(Author), session=TEXTS, at=MOMENTS),
+    remarks=st.builds(
+        Remarks,
+        choice=TEXTS,
+        why=TEXTS,
+        alternatives=st.lists(TEXTS, max_size=2).map(tuple),
+        next=TEXTS,
+    ),
+    grounds=st.builds(
+        Grounds,
+        reproduction=st.none() | st.builds(Reproduction, command=TEXTS, fails=COUNTS, of=COUNTS),
+        **PROOF,
+    ),
     events=st.lists(EVENTS, max_size=3).map(tuple),
-    **PROOF,
 )
-PLAIN = Finding(id="N-7f3k2", claim="Date sort is slow", by=Author.AGENT, at=AT, feature="US-033")
+PLAIN = Finding(
+    id="N-7f3k2", claim="Date sort is slow", origin=Origin(by=Author.AGENT, at=AT), feature="US-033"
+)
 
 
 @settings(max_examples=MANY, derandomize=MANY < 1000)

@@ -37,7 +37,7 @@ def taken(line: str) -> Finding:
 )
 def test_a_state_in_other_words_is_understood(line: str, says: str) -> None:
     found = taken(line)
-    assert (found.claim, found.says, found.why) == ("it is the cache", says, "")
+    assert (found.claim, found.says, found.remarks.why) == ("it is the cache", says, "")
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,11 @@ def test_evidence_and_cites_in_other_forms_are_understood(
 ) -> None:
     found = taken(f'{{"claim": "x", {more}}}')
     assert [each.command for each in trials(found)] == commands
-    assert [(each.path, each.lines) for each in found.cites] == cites
-    assert (found.reproduction is None) or (found.reproduction.fails, found.reproduction.of) == (
+    assert [(each.path, each.lines) for each in found.grounds.cites] == cites
+    assert (found.grounds.reproduction is None) or (
+        found.grounds.reproduction.fails,
+        found.grounds.reproduction.of,
+    ) == (
         3,
         10,
     )
@@ -74,7 +77,10 @@ def test_a_claim_that_is_too_long_is_cut_and_what_is_not_clear_stays_text_with_w
     None
 ):
     assert len(taken(json.dumps({"claim": "x" * 5_000})).claim) == 2_000
-    assert "`nightlatch note --help` says how to write it" in taken("I looked into the cache").why
+    assert (
+        "`nightlatch note --help` says how to write it"
+        in taken("I looked into the cache").remarks.why
+    )
 
 
 def test_a_note_over_many_lines_is_one_note_and_a_list_is_as_many_as_it_has() -> None:

@@ -7,7 +7,15 @@ from importlib.resources import files
 
 import pytest
 
-from nightlatch.record.findings.findings import Author, Evidence, Finding, FindingEvent, State
+from nightlatch.record.findings.findings import (
+    Author,
+    Evidence,
+    Finding,
+    FindingEvent,
+    Grounds,
+    Origin,
+    State,
+)
 from nightlatch.record.findings.notes import (
     MOST_RUNS,
     Note,
@@ -116,7 +124,7 @@ def test_a_note_carries_what_was_said() -> None:
     found = note.finding
     assert found
     assert note.at_base
-    assert [(each.path, each.lines) for each in found.cites] == [
+    assert [(each.path, each.lines) for each in found.grounds.cites] == [
         ("src/a.py", (10, 20)),
         ("b.txt", None),
         ("c.py", (7, 7)),
@@ -125,7 +133,12 @@ def test_a_note_carries_what_was_said() -> None:
         ("./invite.sh", 3, 10),
         ("a", 0, 1),
     ]
-    assert (found.by, found.feature, found.next, found.evidence[1].trace) == (
+    assert (
+        found.origin.by,
+        found.feature,
+        found.remarks.next,
+        found.grounds.evidence[1].trace,
+    ) == (
         Author.AGENT,
         "US-001",
         "read src/a.py",
@@ -153,7 +166,7 @@ def test_what_does_not_validate_is_kept_as_text_and_says_why(line: str, why: str
     assert why in problem(line, SCHEMA)
     [note] = taken(line)
     assert note.finding
-    assert note.finding.why.startswith("kept as text: ")
+    assert note.finding.remarks.why.startswith("kept as text: ")
     assert (note.finding.state, note.finding.claim[:200]) == (State.OPEN, line[:200])
 
 
@@ -187,9 +200,8 @@ def known(
         id="N-00001",
         claim="x",
         says=says,
-        by=Author.AGENT,
-        at=AT,
-        evidence=(Evidence(command=command),),
+        origin=Origin(by=Author.AGENT, at=AT),
+        grounds=Grounds(evidence=(Evidence(command=command),)),
         events=(event,),
     )
 

@@ -17,6 +17,7 @@ from nightlatch.record.findings.findings import (
     FindingEvent,
     FindingKind,
     ObservedRuns,
+    Origin,
     Reproduction,
     State,
 )
@@ -25,6 +26,7 @@ from nightlatch.record.findings.staleness import Freshness
 from nightlatch.record.history import NEW, FeatureHistory, FeatureRecord, History, replay
 from nightlatch.record.progress import Entry
 from tests import ROOT
+from tests.unit.record.sample_findings import with_keys
 
 AT = datetime(2026, 11, 20, 22, 1, tzinfo=UTC)
 FEATURE = Feature(
@@ -48,10 +50,10 @@ def finding(
         "claim": claim or f"claim {n}",
         "born": state,
     }
-    return replace(
-        Finding(id=f"N-{n:05}", feature=feature, by=Author.AGENT, at=AT, claim="x"),
-        **{**values, **more},  # type: ignore[arg-type]  # by name
+    plain = Finding(
+        id=f"N-{n:05}", feature=feature, origin=Origin(by=Author.AGENT, at=AT), claim="x"
     )
+    return with_keys(plain, **{**values, **more})
 
 
 class Asked:

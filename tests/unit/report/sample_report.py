@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from nightlatch.model.models import Feature, Plan
 from nightlatch.project.config.settings import Limits
-from nightlatch.record.findings.findings import Author, Finding, State
+from nightlatch.record.findings.findings import Author, Finding, Origin, Remarks, State
 from nightlatch.record.history import replay
 from nightlatch.record.progress import Entry, Item, RunEnd, RunStart
 from nightlatch.report.build import build
@@ -88,16 +88,14 @@ FINDINGS = (
         feature="US-033",
         claim="NFKD folding needs no ICU build",
         born=State.VERIFIED,
-        by=Author.LOOP,
-        at=START,
+        origin=Origin(by=Author.LOOP, at=START),
     ),
     Finding(
         id="N-9p2ab",
         feature="US-033",
         claim="test_backup_rotation fails around midnight",
-        by=Author.AGENT,
-        at=START,
-        next="freeze the clock in test_backup.py and run it 500 times",
+        origin=Origin(by=Author.AGENT, at=START),
+        remarks=Remarks(next="freeze the clock in test_backup.py and run it 500 times"),
     ),
 )
 

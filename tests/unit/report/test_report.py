@@ -361,7 +361,10 @@ def hostile(text: str) -> Report:
         for entry in entries()
     ]
     known = source(items(named, stop=f"{text}; fix: {text}", run=f"r-1{text}"))
-    findings = tuple(replace(each, claim=text, next=text) for each in known.findings.known)
+    findings = tuple(
+        replace(each, claim=text, remarks=replace(each.remarks, next=text))
+        for each in known.findings.known
+    )
     landings = {
         name: replace(one, trailers={"Verify": text, "Approved": text})
         for name, one in known.landings.items()
