@@ -15,7 +15,7 @@ from time import monotonic
 from nightlatch import data
 from nightlatch.agents.credentials_io import CredentialCopy, lend, read_inside
 from nightlatch.agents.exit_classification import Summary, after, ended
-from nightlatch.agents.streams import Reader, reader
+from nightlatch.agents.streams.dialects import Reader, reader
 from nightlatch.agents.usage_announcements import announced
 from nightlatch.errors import ConfigError, FaultError
 from nightlatch.model.budget import SpendCap

@@ -13,7 +13,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from nightlatch.agents import registry_io
-from nightlatch.agents.streams import Reader, reader
+from nightlatch.agents.streams.dialects import Reader, reader
 from nightlatch.errors import ConfigError
 from nightlatch.journal import read_io
 from nightlatch.journal.events import TURNS

@@ -8,7 +8,7 @@ from nightlatch.errors import FaultError, NightlatchError
 from nightlatch.git import checkout
 from nightlatch.journal import transcripts_io
 from nightlatch.landing.landing import write_down
-from nightlatch.loop import cleanup
+from nightlatch.loop.cleanup import prune
 from nightlatch.record.progress import Item, RunEnd, parse, render
 from nightlatch.report import collect_io, status_io, text
 from nightlatch.report.build import build
@@ -30,7 +30,7 @@ def close(context: RunContext, stop: Stop) -> int:
         transcripts_io.pack(
             context.project, context.now().timestamp() - transcripts_io.PACKED_AFTER
         )
-        cleanup.prune(context.project, context.now().timestamp())
+        prune(context.project, context.now().timestamp())
         checkout.refresh(context.project.repo)
     context.journal.write("run.ended", run=context.run, code=stop.code, why=stop.why)
     if stop.code == 3:

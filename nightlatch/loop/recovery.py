@@ -9,7 +9,7 @@ from nightlatch.git.repo import base_ref, session_ref
 from nightlatch.journal.events import InFlight
 from nightlatch.landing import decisions_io
 from nightlatch.landing.landing import commit_plan_edits, finish_publishing, write_down
-from nightlatch.loop import reverify
+from nightlatch.loop.reverify import prove_tip
 from nightlatch.model.models import LANDS, AgentEnd, End, Outcome, SessionEnded, Usage, UsageWindow
 from nightlatch.record.findings.notes import CheckedNote
 from nightlatch.record.progress import in_words, rule_of
@@ -39,7 +39,7 @@ def settle(context: RunContext, conclude: Conclude) -> None:
     decisions_io.carry_out(context)
     # what lies around the repository is looked at once a session, for it costs a walk
     context.engine.evaluator.memory.stamps.forget()
-    reverify.prove_tip(context)
+    prove_tip(context)
 
 
 def finish_session(context: RunContext, conclude: Conclude) -> None:

@@ -8,7 +8,7 @@ from importlib import import_module
 from nightlatch.errors import DiskError, NightlatchError, PlanError
 from nightlatch.journal import control_io
 from nightlatch.landing import landing
-from nightlatch.loop import finish
+from nightlatch.loop.finish import show, signed_off
 from nightlatch.loop.setup import entered
 from nightlatch.preflight import checks_io
 from nightlatch.preflight.forecast import Level
@@ -100,8 +100,8 @@ def write_end(context: RunContext, end: BaseException) -> None:
             if isinstance(end, DiskError):
                 # what began to land comes first, or its checkout would be left behind
                 landing.finish_publishing(context)
-                told, block, _ = finish.signed_off(context, Stop(code=end.exit, why=why))
-                finish.show(context, told, block)
+                told, block, _ = signed_off(context, Stop(code=end.exit, why=why))
+                show(context, told, block)
     with suppress(NightlatchError, OSError):
         tip = context.tip()
         context.notifier.broke(end, context.words(tip), context.passing(tip))

@@ -6,7 +6,7 @@ from math import ceil
 
 from nightlatch.agents.registry_io import load
 from nightlatch.journal import control_io, inbox_io
-from nightlatch.loop import reverify
+from nightlatch.loop.reverify import confirm
 from nightlatch.model.budget import Budget
 from nightlatch.model.models import Plan
 from nightlatch.run.context import RunContext, Stopped
@@ -56,7 +56,7 @@ def confirmed(context: RunContext, tip: str, plan: Plan, stop: Stop) -> Choice |
     """Return the same reason to stop, once all of that has been seen at this commit; what has
     slipped is decided about anew."""
     only = context.options.feature
-    wrong = reverify.confirm(
+    wrong = confirm(
         context, tip, [feature for feature in plan.features if only in ("", feature.id)]
     )
     # what slipped was committed: there is something to do again

@@ -16,7 +16,7 @@ from nightlatch.agents.knock_io import knock
 from nightlatch.git.repo import Repo, base_ref, session_ref
 from nightlatch.journal import transcripts_io
 from nightlatch.landing import landing
-from nightlatch.loop import schedule
+from nightlatch.loop.schedule import purses
 from nightlatch.loop.snapshots import Snapshots, build, keep
 from nightlatch.model.budget import SpendCap
 from nightlatch.model.models import (
@@ -345,7 +345,7 @@ def work(context: RunContext, started: Started, text: str) -> AgentEnd:
             tick=snapshots.tick,
         ),
         clocks=replace(usual.clocks, now=context.now),
-        cap=SpendCap(purses=schedule.purses(context, started.base)),
+        cap=SpendCap(purses=purses(context, started.base)),
     )
     return took(context, started, registry_io.invoke(started.agent, invocation))
 

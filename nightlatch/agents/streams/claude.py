@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nightlatch.agents.streams import base as wire
+import nightlatch.agents.streams.base as wire
 from nightlatch.model.models import Event, Usage
 
 SORTS = {

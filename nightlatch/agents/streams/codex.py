@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from nightlatch.agents.streams import base as wire
+import nightlatch.agents.streams.base as wire
 from nightlatch.model.models import Event, Kind, Usage
 
 ARGUMENTS = {"command", "changes", "tool", "query", "arguments"}

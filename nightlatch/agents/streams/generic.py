@@ -3,7 +3,7 @@ own words."""
 
 from collections.abc import Iterator
 
-from nightlatch.agents.streams import base as wire
+import nightlatch.agents.streams.base as wire
 from nightlatch.model.models import Event, Kind, Usage
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from nightlatch.agents import registry_io
 from nightlatch.agents.exit_classification import Summary, after
-from nightlatch.agents.streams import reader
+from nightlatch.agents.streams.dialects import reader
 from nightlatch.model.models import End
 from tests.proofs.agents import clis
 from tests.proofs.agents.drive import drive

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightlatch.agents.exit_classification import Summary, after, ended
-from nightlatch.agents.streams import DIALECTS, reader
+from nightlatch.agents.streams.dialects import DIALECTS, reader
 from nightlatch.errors import ConfigError
 from nightlatch.model.models import AgentEnd, End, Event, Kind, Usage
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from nightlatch.agents.exit_classification import Summary, after, ended
-from nightlatch.agents.streams import DIALECTS, reader
+from nightlatch.agents.streams.dialects import DIALECTS, reader
 from nightlatch.agents.usage_limits import unknown
 from nightlatch.model.models import AgentEnd, End
 from tests.unit.agents.test_streams import ONLY_MENTIONS, STREAMS
