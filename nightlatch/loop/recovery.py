@@ -91,9 +91,9 @@ def end(context: RunContext, session: str) -> None:
         if flight and ours(context, flight)
         else None
     )
-    # the journal first: killed here, the next run discards a workspace that nobody needs
-    context.journal.write("session.ended", session=session)
+    # before the journal: killed in between, the next run comes here again, and nothing is left
     context.project.repo.delete_ref(base_ref(session))
+    context.journal.write("session.ended", session=session)
     if place:
         workspace.discard(place)
 

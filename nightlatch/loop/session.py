@@ -75,8 +75,7 @@ def provision(context: RunContext, choice: Choice) -> Started:
     )
     workspace.note_submodules(context.project.repo, started.workspace)
     started = lay_carried(context, started, fresh=choice.fresh)
-    # what its workspace borrows stays, whatever becomes of the branch
-    context.project.repo.set_ref(base_ref(started.id), started.base)
+    # before the ref below: killed in between, the next run ends this session, and the ref with it
     context.journal.write(
         "session.started",
         session=started.id,
@@ -88,6 +87,8 @@ def provision(context: RunContext, choice: Choice) -> Started:
         laid=started.laid,
         script=script_digest(started.agent.name),
     )
+    # what its workspace borrows stays, whatever becomes of the branch
+    context.project.repo.set_ref(base_ref(started.id), started.base)
     part = f", phase {stage.phase.name} by {started.agent.name}" if stage else ""
     part = part or f", by {started.agent.name}" * bool(choice.feature.agent)
     context.console.say(

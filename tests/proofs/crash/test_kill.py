@@ -53,6 +53,7 @@ def assert_whole(project: Project, expected: list[str], features: int, edited: s
         event is not None for event in file_io.read(project.folder / ".nightlatch/journal.jsonl")
     )
     assert left_running(project) == []
+    assert project.git("for-each-ref", "refs/nightlatch/bases") == ""
     found = project.git("ls-tree", "--name-only", "HEAD", "findings/").split()
     told = [
         f"findings/{entry.feature}.toml" for entry in project.entries() if entry.word == "finding"
