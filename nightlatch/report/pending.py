@@ -39,7 +39,7 @@ from nightlatch.report.source import (
 from nightlatch.scheduler.policy import Waiting
 
 
-class Answer(NamedTuple):
+class NamedCommand(NamedTuple):
     """The name of a decision, and the command that gives it."""
 
     name: str
@@ -51,14 +51,14 @@ def decisions(source: Source) -> Iterator[PendingDecision]:
     left = {feature.id: (feature, waiting) for feature, waiting in source.survey.left}
     for name, ask, command in source.survey.decisions(source.program):
         if ask.others:
-            yield _together(source, ask, Answer(name, command))
+            yield _together(source, ask, NamedCommand(name, command))
             continue
         feature, waiting = left[ask.feature]
-        yield _single(source, ask, Answer(name, command), feature, waiting)
+        yield _single(source, ask, NamedCommand(name, command), feature, waiting)
 
 
 def _single(
-    source: Source, ask: Ask, answer: Answer, feature: Feature, waiting: Waiting | None
+    source: Source, ask: Ask, named: NamedCommand, feature: Feature, waiting: Waiting | None
 ) -> PendingDecision:
     """Return the decision about one feature, with the last session on it."""
     kind = waiting.word if waiting else ""
@@ -68,7 +68,7 @@ def _single(
     session = next((name[1] for name in names if name), "")
     landing = source.landings.get(session)
     return PendingDecision(
-        name=line(answer.name, 80),
+        name=line(named.name, 80),
         feature=line(feature.id, 60),
         title=line(feature.title, TITLE),
         kind=kind,
@@ -78,7 +78,7 @@ def _single(
             says=line(ask.says),
         ),
         answers=Answers(
-            command=line(answer.command),
+            command=line(named.command),
             other=line(ask.other(source.program)),
             otherwise=_in_the_plan(kind, ask),
         ),
@@ -117,13 +117,13 @@ def _cost(entries: Iterable[Entry]) -> float | None:
     return sum(costs) if costs else None
 
 
-def _together(source: Source, ask: Ask, answer: Answer) -> PendingDecision:
+def _together(source: Source, ask: Ask, named: NamedCommand) -> PendingDecision:
     """Return one decision about all work that landed unproved, with each feature's landing."""
     left = {feature.id: feature for feature, _ in source.survey.left}
     features = [left[each] for each in ask.features]
     own = {feature.id: own_entries(source, feature) for feature in features}
     return PendingDecision(
-        name=line(answer.name, 80),
+        name=line(named.name, 80),
         feature=line(ask.feature, 60),
         title="have landed unproved",
         kind="unproved",
@@ -131,7 +131,7 @@ def _together(source: Source, ask: Ask, answer: Answer) -> PendingDecision:
             by="the loop", text=line(ask.says.partition(": ")[2], 500), says=line(ask.says)
         ),
         answers=Answers(
-            command=line(answer.command, MOST_COMMAND),
+            command=line(named.command, MOST_COMMAND),
             other=line(ask.other(source.program), MOST_COMMAND),
             otherwise="or refuse some of them first, and approve the rest",
         ),

@@ -12,11 +12,9 @@ from typing import Any, TypeVar, get_type_hints
 
 from nightlatch.suite import test_names
 from nightlatch.suite.results import file_of
-from nightlatch.util.globs import matcher
 
 # The person's own checks, which no candidate brings along.
 CHECKS = "checks/**"
-MOST_READ = 50
 T = TypeVar("T")
 # By this line the check that `init` writes for the tests is known: the suites run them with ids.
 SUITE_MARK = "# nightlatch: tests"
@@ -192,41 +190,6 @@ def _part(kind: type[T], data: dict[str, Any]) -> T:
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-
-
-def detect(
-    runners: Iterable[Runner],
-    paths: Collection[str],
-    read: Callable[[str], str],
-    has: Callable[[str], bool],
-) -> Runner | None:
-    """The first runner that the files point to.
-
-    `read` gives the text of one file; `has`: can the project's own Python import this?
-    """
-    for runner in runners:
-        is_shown = any(has_sign(sign, paths, read) for sign in runner.signs.found)
-        if is_shown and (not runner.signs.module or has(runner.signs.module)):
-            return own_script(own_patterns(runner, paths, read), paths, read)
-    return None
-
-
-def has_sign(sign: RunnerSign, paths: Collection[str], read: Callable[[str], str]) -> bool:
-    """Is this sign among these files?"""
-    plain = not set(sign.file) & set("*?{")
-    hits = (
-        [path for path in [sign.file] if path in paths]
-        if plain
-        else list(filter(matcher([sign.file]), sorted(paths)))
-    )
-    return (
-        bool(hits)
-        and (
-            not sign.text
-            # The first files of a large folder tell enough, and each is read from git.
-            or any(re.search(sign.text, read(path), re.MULTILINE) for path in hits[:MOST_READ])
-        )
-    )
 
 
 def own_patterns(runner: Runner, paths: Collection[str], read: Callable[[str], str]) -> Runner:

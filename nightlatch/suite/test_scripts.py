@@ -2,18 +2,16 @@
 composer, and scripts for a shell."""
 
 import ast
-import json
 import posixpath
 import re
 import shlex
-import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from nightlatch.suite.runner_detection import Runner
 from nightlatch.suite.suite_finder import Read
 from nightlatch.util.paths import NOT_SUITES
+from nightlatch.util.tables import read_json, read_toml, table_of
 
 SCRIPTS = {"npm": ("run", "run-script"), "pnpm": ("run",), "yarn": ("run",), "bun": ("run",)}
 EVERYWHERE = frozenset(
@@ -220,7 +218,7 @@ def package_lines(
     name: str, more: Sequence[str], ground: ScriptSources, folder: str
 ) -> Iterator[str]:
     """A script with the one that runs before it."""
-    scripts = table_of(_json(ground.text(folder, "package.json")), "scripts")
+    scripts = table_of(read_json(ground.text(folder, "package.json")), "scripts")
     own = scripts.get(name)
     if isinstance(own, str):
         before = scripts.get(f"pre{name}")
@@ -367,7 +365,7 @@ def tox_commands(
     """The commands of a tox environment."""
     env = word_after(words, {"-e", "--env"}).split(",")[0]
     more = list(words[words.index("--") + 1 :]) if "--" in words else []
-    lines = tox_ini(ground.text(folder, "tox.ini"), env) or tox_toml(ground, folder, env)
+    lines = tox_ini(ground.text(folder, "tox.ini"), env) or toxread_toml(ground, folder, env)
     return [(posargs(line, more), folder) for line in lines] or None
 
 
@@ -386,11 +384,11 @@ def tox_ini(text: str, env: str) -> list[str]:
     return []
 
 
-def tox_toml(ground: ScriptSources, folder: str, env: str) -> list[str]:
+def toxread_toml(ground: ScriptSources, folder: str, env: str) -> list[str]:
     """tox 4 keeps commands as lists of words, in tox.toml or pyproject.toml, and takes an ini
     file as one text too."""
-    own = _toml(ground.text(folder, "tox.toml"))
-    tool = table_of(table_of(_toml(ground.text(folder, "pyproject.toml")), "tool"), "tox")
+    own = read_toml(ground.text(folder, "tox.toml"))
+    tool = table_of(table_of(read_toml(ground.text(folder, "pyproject.toml")), "tool"), "tox")
     for table in (own, tool):
         if isinstance(legacy := table.get("legacy_tox_ini"), str):
             return tox_ini(legacy, env)
@@ -486,7 +484,7 @@ def composer_script(
         for word in words
         if not word.startswith("-") and word not in {"run", "run-script", "exec"}
     ]
-    scripts = table_of(_json(ground.text(folder, "composer.json")), "scripts")
+    scripts = table_of(read_json(ground.text(folder, "composer.json")), "scripts")
     script = scripts.get(names[0] if names else "")
     parts = script if isinstance(script, list) else [script] if isinstance(script, str) else []
     lines = [composer_line(str(part)) for part in parts]
@@ -499,23 +497,3 @@ def composer_line(part: str) -> str:
     if not part.startswith("@"):
         return part
     return part.removeprefix("@php ").replace("@", "composer ", 1)
-
-
-def table_of(data: object, key: str) -> dict[str, Any]:
-    """The table of this name, empty where there is none."""
-    found = data.get(key) if isinstance(data, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _json(text: str) -> object:
-    try:
-        return json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _toml(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {}

@@ -1,15 +1,14 @@
 """How tests are found and run: what changed in the runner's configuration."""
 
-import json
 import re
 import shlex
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from posixpath import basename, dirname
 
 from nightlatch.ratchet.file_diffs import Text
 from nightlatch.ratchet.languages.tokenizer import Token, brackets, code, language, tokens
 from nightlatch.ratchet.model import LOOSER
+from nightlatch.util.tables import read_json, read_toml, table_of
 
 SELECTION, STARTUP = "ratchet.runner-selection", "ratchet.test-startup"
 PYTEST_FILES = (
@@ -156,7 +155,7 @@ def _of_file(text: Text) -> Iterator[Finding]:
     if JS_CONFIG.fullmatch(name):
         yield from _js_config(text, name)
     elif name == "package.json":
-        yield from _package(text, _json(text.old or ""), _json(text.new or ""))
+        yield from _package(text, read_json(text.old or ""), read_json(text.new or ""))
     elif name == "Cargo.toml":
         yield from _cargo_targets(text)
     elif ALWAYS_SELECTS.search(text.path):
@@ -189,8 +188,8 @@ def _js_config(text: Text, name: str) -> Iterator[Finding]:
 
 def _cargo_targets(text: Text) -> Iterator[Finding]:
     """Yield the targets that Cargo tests no longer, or with another program."""
-    before = set(_cargo(_toml(text.old or "")))
-    for line in _cargo(_toml(text.new or "")):
+    before = set(_cargo(read_toml(text.old or "")))
+    for line in _cargo(read_toml(text.new or "")):
         if line not in before:
             yield SELECTION, f"{text.path}::{line}"
 
@@ -253,12 +252,12 @@ def settings(path: str, text: str | None) -> Settings | None:
 
 def _toml_settings(name: str, text: str) -> Settings | None:
     """Return pytest's settings in a TOML file; only pyproject.toml may have none."""
-    data = _toml(text)
-    above = _table(data, "tool") if name == "pyproject.toml" else data
+    data = read_toml(text)
+    above = table_of(data, "tool") if name == "pyproject.toml" else data
     if name == "pyproject.toml" and "pytest" not in above:
         return None
-    table = _table(above, "pytest")
-    entries = _table(table, "ini_options") or table
+    table = table_of(above, "pytest")
+    entries = table_of(table, "ini_options") or table
     return {key: _as_words(value) for key, value in entries.items()}
 
 
@@ -380,14 +379,14 @@ def _js_value(words: Sequence[Token], pairs: Mapping[int, int], start: int) -> l
 def _package(text: Text, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Finding]:
     """Yield what changed in the scripts that test, and in the runners' settings, of a
     package.json."""
-    before, after = _table(old, "scripts"), _table(new, "scripts")
+    before, after = table_of(old, "scripts"), table_of(new, "scripts")
     for name in sorted(filter(SCRIPT.fullmatch, before.keys() | after.keys())):
         was, now = str(before.get(name, "")), str(after.get(name, ""))
         if was != now and not _is_first_or_longer(name, was, now):
             change = f"{was or 'nothing'} became {now or 'nothing'}"
             yield SELECTION, f"{text.path}::scripts.{name}{_line(text.new, name)}: {change}"
     for runner in ("jest", "vitest", "mocha", "ava", "tap"):
-        yield from _settings(text, _flat(_table(old, runner)), _flat(_table(new, runner)))
+        yield from _settings(text, _flat(table_of(old, runner)), _flat(table_of(new, runner)))
 
 
 def _is_first_or_longer(name: str, was: str, now: str) -> bool:
@@ -404,7 +403,7 @@ def _flat(table: Mapping[str, object]) -> Settings:
 
 def _cargo(data: Mapping[str, object]) -> Iterator[str]:
     """Yield what keeps targets from being tested, or tests them with another program."""
-    package = _table(data, "package")
+    package = table_of(data, "package")
     for key in ("autotests", "autobins", "autoexamples"):
         if package.get(key) is False:
             yield f"{key} = false"
@@ -414,7 +413,7 @@ def _cargo(data: Mapping[str, object]) -> Iterator[str]:
             for key in ("harness", "test", "doctest"):
                 if target.get(key) is False:
                     yield f"{kind} {name}: {key} = false"
-    yield from (f"patch {name}" for name in _table(data, "patch"))
+    yield from (f"patch {name}" for name in table_of(data, "patch"))
 
 
 def _targets(value: object) -> list[Mapping[str, object]]:
@@ -438,29 +437,6 @@ def _lowered(old: str, new: str) -> str:
         if float(b) < float(a) and len(before) == len(after)
     ]
     return lower[0] if lower else "coverage threshold gone" if before and not after else ""
-
-
-def _toml(text: str) -> dict[str, object]:
-    """Return a TOML file, empty where it cannot be read."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {}
-
-
-def _json(text: str) -> dict[str, object]:
-    """Return a JSON file, empty where it cannot be read."""
-    try:
-        data = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _table(data: Mapping[str, object], key: str) -> Mapping[str, object]:
-    """Return a table in another one, empty where there is none."""
-    found = data.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _line(text: str | None, word: str) -> str:

@@ -17,7 +17,8 @@ from nightlatch.sandbox.none import NoSandbox
 from nightlatch.suite import run_io
 from nightlatch.suite.results import CheckStatus, Result, SuiteResult, file_of
 from nightlatch.suite.run_io import CommandRunner
-from nightlatch.suite.runner_detection import Runner, detect
+from nightlatch.suite.runner_detection import Runner
+from nightlatch.suite.suite_finder import arranged, runner_in
 from tests import PATIENCE
 
 HANDS = CommandRunner(sandbox=NoSandbox(), timeout=PATIENCE)
@@ -49,9 +50,8 @@ class Project:
     def found(self, *, has_pytest: bool = True) -> Runner | None:
         tree = self.folder / "tree"
         paths = frozenset(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file())
-        return detect(
-            run_io.shipped(), paths, lambda path: (tree / path).read_text(), lambda _: has_pytest
-        )
+        files = arranged(paths, lambda path: (tree / path).read_text())
+        return runner_in(run_io.shipped(), files, "", lambda _module, _folder: has_pytest)
 
     def run(self, *only: str, has_pytest: bool = True, hands: CommandRunner = HANDS) -> SuiteResult:
         chosen = self.found(has_pytest=has_pytest)
