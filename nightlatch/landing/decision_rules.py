@@ -7,8 +7,8 @@ LOOK = "see what waits for you: nightlatch status"
 
 
 def objection(verb: str, feature: Feature, past: FeatureHistory) -> tuple[str, str]:
-    """Why a decision makes no sense now, as the rest of a sentence, and the fix; ("", "") where
-    it does. Saying it twice always does."""
+    """Return why a decision makes no sense now, as the rest of a sentence, and the fix; ("", "")
+    where it does. Saying it twice always does."""
     unproved = past.waiting is Outcome.UNPROVED
     if past.decided == verb:
         return "", ""
@@ -29,8 +29,8 @@ def objection(verb: str, feature: Feature, past: FeatureHistory) -> tuple[str, s
 
 
 def needless(verb: str, feature: Feature, past: FeatureHistory, text: str = "") -> bool:
-    """Whether a decision has nothing left to change: it is done already, or it is the last one in
-    the same words, and no session since."""
+    """Return whether a decision has nothing left to change: it is done already, or it is the last
+    one in the same words, and no session since."""
     is_same_again = (past.decided, past.said) == (verb, text)
     # A second approval may be about work that was held anew since the first one.
     if is_same_again and not feature.done and verb not in ("approve", "done"):

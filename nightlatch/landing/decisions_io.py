@@ -21,8 +21,8 @@ from nightlatch.run.context import RunContext
 
 
 def carry_out(context: RunContext) -> dict[str, str]:
-    """Every decision that waits, oldest first; what could not be done, with what to do, by the
-    decision's id.
+    """Return every decision that waits, oldest first; what could not be done, with what to do, by
+    the decision's id.
 
     A decision whose line the branch already has was carried out before a crash. Duplicates given by
     then count once: a second approval says nothing about what the person has not seen yet.
@@ -144,13 +144,13 @@ def act_on(
 
 
 def line_of(said: Decision, feature: Feature, *more: str) -> Entry:
-    """The line of the record for a decision, with its id."""
+    """Return the line of the record for a decision, with its id."""
     entry = decision(said.verb, said.text, feature, said.at)
     return replace(entry, details=(*more, f"as {said.id}", *entry.details), joined=True)
 
 
 def write(context: RunContext, feature: Feature, said: Decision, *more: str) -> str:
-    """The line alone: the next decision of the loop reads it."""
+    """Write the line alone: the next decision of the loop reads it."""
     landing.write_down(
         context, (line_of(said, feature, *more),), f"progress: {feature.id} {said.verb}"
     )
@@ -158,7 +158,7 @@ def write(context: RunContext, feature: Feature, said: Decision, *more: str) -> 
 
 
 def set_flag(context: RunContext, feature: Feature, said: Decision) -> str:
-    """The flag by the person's word, in one commit with its line."""
+    """Set the flag by the person's word, in one commit with its line."""
     message = (
         f"{feature.id} {said.verb} by the person\n\nNightlatch-Feature:"
         f" {feature.id}\nNightlatch-Approved: {said.verb}\n"

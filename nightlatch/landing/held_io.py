@@ -55,7 +55,7 @@ def keep(
 
 
 def find(repo: Repo, session: str) -> Held:
-    """The candidate that a session left to be decided about."""
+    """Return the candidate that a session left to be decided about."""
     ref = session_ref(session)
     asked = approvals.read(
         value for _, value in trailers(repo, Range(base=f"{ref}^", head=ref), "Held")
@@ -72,7 +72,7 @@ def same_patch(repo: Repo, held: Held, tip: str, tree: str) -> bool:
 
 
 def patch(repo: Repo, old: str, new: str) -> str:
-    """A digest of the lines that differ, wherever they stand."""
+    """Return a digest of the lines that differ, wherever they stand."""
     args = (
         "diff-tree",
         "-r",

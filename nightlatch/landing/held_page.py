@@ -16,7 +16,8 @@ MOST_OF_ONE = 60
 
 
 def flagged(reasons: Iterable[Reason], changes: Sequence[Change]) -> list[str]:
-    """The changed files that the reasons name, in their order; all of them where none is named."""
+    """Return the changed files that the reasons name, in their order; all of them where none is
+    named."""
     said = {path_of(name) for reason in reasons for name in names_of(reason)}
     named = {
         c.path
@@ -34,8 +35,8 @@ def page(
     diffs: Mapping[str, str],
     pictures: Sequence[str],
 ) -> str:
-    """One page: each rule with what it names, the flagged files' differences folded, pictures
-    by name, and how to answer."""
+    """Return one page: each rule with what it names, the flagged files' differences folded,
+    pictures by name, and how to answer."""
     head = f"# {line(feature.id)} {line(feature.title)}: held"
     ways = (
         f"- right as it is: `nightlatch approve {line(feature.id)}` lands it without a new session",
@@ -73,8 +74,8 @@ def page(
 
 
 def folded(diffs: Mapping[str, str], command: str) -> Iterator[str]:
-    """The differences, indented so that nothing in them is markup, each cut at its share of the
-    page."""
+    """Yield the differences, indented so that nothing in them is markup, each cut at its share of
+    the page."""
     left = MOST_LINES
     for path, text in diffs.items():
         lines = [plain(part) for part in text.splitlines()]

@@ -156,8 +156,8 @@ def write_down(
     tree: Callable[[str], str] | None = None,
     files: Callable[[str], Files] = lambda _tip: NO_FILES,
 ) -> str:
-    """One commit on the branch's tip with these lines in progress.txt, and with it a done-flag,
-    files or another tree. Returns its id."""
+    """Return one commit on the branch's tip with these lines in progress.txt, and with it a
+    done-flag, files or another tree. Returns its id."""
     while True:
         tip = context.tip()
         onto = (tree or context.project.repo.tree_of)(tip)
@@ -177,7 +177,7 @@ def with_record(
     flag: Flag = None,
     files: Files = NO_FILES,
 ) -> str:
-    """The tree with the tip's progress plus these lines, with the tip's plan, one flag of it
+    """Return the tree with the tip's progress plus these lines, with the tip's plan, one flag of it
     changed, and with these files of the record.
 
     A file of None is taken away; paths are the repository's.
@@ -203,14 +203,16 @@ def with_record(
 
 
 def progress_with(context: RunContext, tip: str, items: tuple[Item, ...]) -> str:
-    """The tip's progress with these entries, below the head of the run where it has none yet."""
+    """Return the tip's progress with these entries, below the head of the run where it has none
+    yet."""
     text = context.progress_text(tip)
     head = (context.run_start(tip),) if context.run and not context.run_is_open(tip) else ()
     return text + appended(text, (*head, *items)) if items else text
 
 
 def hidden(project: Project, item: Item) -> Item:
-    """An entry of the record without what is secret in its details, or in what a person said."""
+    """Return an entry of the record without what is secret in its details, or in what a person
+    said."""
     if not isinstance(item, Entry):
         return item
     hide = project.secrets.hide
@@ -265,7 +267,7 @@ def commit_plan_edits(context: RunContext) -> str:
 
 
 def readable(data: bytes | None, path: str, tag: str, words: tuple[str, ...]) -> Plan | None:
-    """A plan that was committed once, None where it is gone or broken."""
+    """Return a plan that was committed once, None where it is gone or broken."""
     try:
         return None if data is None else file.read(data, path, tag, words)
     except PlanError:
@@ -412,15 +414,15 @@ def land_held(context: RunContext, feature: Feature, session: str, said: Entry) 
 
 
 def back(context: RunContext, feature: Feature, said: Entry, why: str) -> str:
-    """The approval stands in the record with why it could not be followed, which the next
-    session is told."""
+    """Write into the record why an approval could not be followed, which the next session is
+    told."""
     told = decision("approve", f"but it does not land, {why}", feature, said.at)
     write_down(context, (replace(told, details=said.details),), f"progress: {feature.id} approve")
     return f"does not land, {why}"
 
 
 def first(verdict: Verdict, ruling: Ruling) -> str:
-    """The first reason of a kind, with what it names."""
+    """Return the first reason of a kind, with what it names."""
     found = next((reason for reason in verdict.reasons if reason.ruling is ruling), None)
     return (
         line(": ".join((found.says, ", ".join(found.detail[:3])))).rstrip(": ")

@@ -22,7 +22,7 @@ class Cause:
 
 @cache
 def causes() -> tuple[tuple[re.Pattern[str], Cause], ...]:
-    """The causes that ship, in their order."""
+    """Return the causes that ship, in their order."""
     table = data.table("shipped", "causes.toml")["cause"]
     return tuple(
         (re.compile(one["pattern"]), Cause(says=one["says"], fix=one["fix"])) for one in table
@@ -30,7 +30,7 @@ def causes() -> tuple[tuple[re.Pattern[str], Cause], ...]:
 
 
 def cause_of(tail: str) -> Cause | None:
-    """What the end of a command's output says is missing, None where it says nothing of the
+    """Return what the end of a command's output says is missing, None where it says nothing of the
     kind."""
     for pattern, cause in causes():
         if found := pattern.search(tail):
@@ -40,8 +40,8 @@ def cause_of(tail: str) -> Cause | None:
 
 
 def said_why(error: NightlatchError, state: BaselineState, limit: float) -> NightlatchError:
-    """The error about a base, with what its tests lack and what helps; as it is where they do
-    not say. `limit` is limits.check."""
+    """Return the error about a base, with what its tests lack and what helps; as it is where they
+    do not say. `limit` is limits.check."""
     if not isinstance(error, (FaultError, RedBaseError)):
         return error
     tails = (state.tests.tail, *(check.tail for check in state.checks if check.tail))

@@ -361,7 +361,7 @@ class TreeEvaluator:
         return self.cache.recall(self.part_name(request.tree, one), codec.results_from)
 
     def at_once(self, jobs: Sequence[Job[T]], most: int = 1) -> list[T]:
-        """What these jobs come to, so many at once; a person sees meanwhile what runs."""
+        """Return what these jobs come to, so many at once; a person sees meanwhile what runs."""
         return in_threads(jobs, most=most, stop=self.hands.stop, progress=self.progress)
 
     @property

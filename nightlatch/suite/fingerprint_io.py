@@ -47,7 +47,7 @@ def stamp(project: Project, sandbox: Sandbox) -> str:
 
 
 def walked(place: Path) -> Iterator[str]:
-    """Each file below a folder with its size and its time of change, in order."""
+    """Yield each file below a folder with its size and its time of change, in order."""
     if not place.is_dir():
         yield stat_line(str(place))
         return
@@ -61,7 +61,7 @@ def walked(place: Path) -> Iterator[str]:
 
 
 def contents(place: Path) -> Iterator[str]:
-    """Each file below a folder with its bytes, in order."""
+    """Yield each file below a folder with its bytes, in order."""
     files = (
         sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place]
     )

@@ -82,7 +82,7 @@ class HarnessFile:
     programs: tuple[str, ...] = ()
 
     def path(self, word: str) -> str:
-        """The file of the project that a word names, "" for none.
+        """Return the file of the project that a word names, "" for none.
 
         What a shell fills in before the first slash is taken for the folder.
         """
@@ -93,13 +93,13 @@ class HarnessFile:
         return found if found in self.paths else ""
 
     def at(self, folder: str) -> "HarnessFile":
-        """The same files, seen from a folder below this one."""
+        """Return the same files, seen from a folder below this one."""
         moved = posixpath.normpath(posixpath.join(self.folder, folder))
         return replace(self, folder="" if moved == "." else moved)
 
     def program(self, word: str) -> str:
-        """The file of the project that starts when this is the first word of a command, "" for
-        none."""
+        """Return the file of the project that starts when this is the first word of a command, ""
+        for none."""
         if "/" in word:
             return self.path(word)
         named = (
@@ -113,7 +113,7 @@ class HarnessFile:
         return not inner or any(path.startswith(f"{inner}/") for path in self.paths)
 
     def matching(self, patterns: Iterable[str]) -> list[str]:
-        """The files below the folder that patterns name."""
+        """Return the files below the folder that patterns name."""
         named = matcher(patterns)
         below = f"{self.folder}/" if self.folder else ""
         return sorted(
@@ -122,7 +122,7 @@ class HarnessFile:
 
 
 def of_command(text: str, tools: Tools, place: HarnessFile, depth: int = 0) -> Iterator[Item]:
-    """The files that a shell text runs, in the order of its words."""
+    """Yield the files that a shell text runs, in the order of its words."""
     # A text may name itself, as a script that starts itself again does.
     if depth > 5 or len(text) > MOST_TEXT:
         return
@@ -142,7 +142,7 @@ def of_command(text: str, tools: Tools, place: HarnessFile, depth: int = 0) -> I
 
 
 def simple_commands(text: str) -> list[tuple[list[str], list[str]]]:
-    """Each simple command of a shell text as words, beside the words of the command that its
+    """Return each simple command of a shell text as words, beside the words of the command that its
     output is piped to."""
     lexer = shlex.shlex(
         text.replace("\\\n", " ").replace("\n", "\n; "), posix=True, punctuation_chars=True
@@ -170,8 +170,8 @@ def simple_commands(text: str) -> list[tuple[list[str], list[str]]]:
 
 
 def unwrapped(words: Sequence[str], tools: Tools) -> list[str]:
-    """The words of a command without what stands before its program: variables, `env`, `timeout
-    5`, `uv run` and their like."""
+    """Return the words of a command without what stands before its program: variables, `env`,
+    `timeout 5`, `uv run` and their like."""
     rest = list(words)
     while rest:
         if ASSIGNMENT.match(rest[0]):
@@ -188,14 +188,14 @@ def unwrapped(words: Sequence[str], tools: Tools) -> list[str]:
 
 
 def _without_options(words: list[str]) -> list[str]:
-    """The words from the first one on that is no option."""
+    """Return the words from the first one on that is no option."""
     return words[
         next((i for i, word in enumerate(words) if not word.startswith("-")), len(words)) :
     ]
 
 
 def _of_words(words: list[str], tools: Tools, place: HarnessFile, depth: int) -> Iterator[Item]:
-    """The files that one simple command runs, or that say what it runs."""
+    """Yield the files that one simple command runs, or that say what it runs."""
     if not words:
         return
     program, arguments = words[0], words[1:]
@@ -214,13 +214,13 @@ def _of_words(words: list[str], tools: Tools, place: HarnessFile, depth: int) ->
 
 
 def _xtask(arguments: list[str], place: HarnessFile) -> Iterator[Item]:
-    """The crate of that name, in which Rust projects keep their own build steps."""
+    """Yield the crate of that name, in which Rust projects keep their own build steps."""
     if arguments and arguments[0].startswith("xtask"):
         yield from (Item(path=path) for path in place.matching(["xtask/**"]))
 
 
 def _file(place: HarnessFile, word: str, words: Sequence[str] = ()) -> Iterator[Item]:
-    """The file of the project that a word names, as one that is run."""
+    """Yield the file of the project that a word names, as one that is run."""
     if path := place.path(word):
         yield Item(path=path, words=tuple(words), compared=place.compared, program=True)
 
@@ -228,7 +228,8 @@ def _file(place: HarnessFile, word: str, words: Sequence[str] = ()) -> Iterator[
 def _interpreted(
     name: str, arguments: list[str], tools: Tools, place: HarnessFile, depth: int
 ) -> Iterator[Item]:
-    """The text, module or file that an interpreter is told to run, and what it loads before."""
+    """Yield the text, module or file that an interpreter is told to run, and what it loads
+    before."""
     rest = list(arguments)
     while rest:
         word = rest.pop(0)
@@ -246,22 +247,22 @@ def _interpreted(
 
 
 def _takes_text(name: str, option: str, tools: Tools) -> bool:
-    """Whether a program text follows this option; node's -r loads a file."""
+    """Return whether a program text follows this option; node's -r loads a file."""
     return option in tools.interpreters.code and not (name.startswith("node") and option == "-r")
 
 
 def _takes_module(name: str, option: str) -> bool:
-    """Whether the name of a Python module follows this option."""
+    """Return whether the name of a Python module follows this option."""
     return option == "-m" and name.startswith(("python", "pypy"))
 
 
 def _is_subcommand(name: str, word: str) -> bool:
-    """Whether a word only says that a file follows, as in `bun run main.ts`."""
+    """Return whether a word only says that a file follows, as in `bun run main.ts`."""
     return name in ("deno", "bun") and word in ("run", "test", "x")
 
 
 def _of_text(name: str, text: str, tools: Tools, place: HarnessFile, depth: int) -> Iterator[Item]:
-    """What a program text on the command line runs."""
+    """Yield what a program text on the command line runs."""
     if name in tools.interpreters.shells:
         yield from of_command(text, tools, place, depth + 1)
     elif not (place.compared or tools.judging.search(text)):
@@ -270,7 +271,7 @@ def _of_text(name: str, text: str, tools: Tools, place: HarnessFile, depth: int)
 
 
 def _module(name: str, place: HarnessFile, words: Sequence[str]) -> Iterator[Item]:
-    """The main file of `python -m NAME`."""
+    """Yield the main file of `python -m NAME`."""
     path = name.replace(".", "/")
     for top in ("", "src/"):
         for end in ("/__main__.py", ".py"):
@@ -278,7 +279,7 @@ def _module(name: str, place: HarnessFile, words: Sequence[str]) -> Iterator[Ite
 
 
 def _go_main(words: list[str], place: HarnessFile) -> Iterator[Item]:
-    """The main file of `go run`."""
+    """Yield the main file of `go run`."""
     target = next((word for word in words if not word.startswith("-")), ".")
     if target.endswith(".go"):
         yield from _file(place, target)
@@ -288,7 +289,7 @@ def _go_main(words: list[str], place: HarnessFile) -> Iterator[Item]:
 
 
 def _of_tool(name: str, arguments: list[str], tools: Tools, place: HarnessFile) -> Iterator[Item]:
-    """What a build tool or a package manager reads to know what to do."""
+    """Yield what a build tool or a package manager reads to know what to do."""
     place, arguments = _moved(name, arguments, place)
     targets = tuple(word for word in arguments if not word.startswith("-") and "=" not in word)
     for tool in tools.tools:
@@ -306,8 +307,8 @@ def _of_tool(name: str, arguments: list[str], tools: Tools, place: HarnessFile) 
 
 
 def _moved(name: str, arguments: list[str], place: HarnessFile) -> tuple[HarnessFile, list[str]]:
-    """The folder that an option of the tool names (make -C, npm --prefix, pnpm --dir), and the
-    arguments without it."""
+    """Return the folder that an option of the tool names (make -C, npm --prefix, pnpm --dir), and
+    the arguments without it."""
     options = {
         "make": ("-C", "--directory"),
         "gmake": ("-C", "--directory"),
@@ -328,7 +329,7 @@ def _moved(name: str, arguments: list[str], place: HarnessFile) -> tuple[Harness
 
 
 def _script_names(name: str, words: Sequence[str]) -> tuple[str, ...]:
-    """The scripts of a manifest that a command starts, with those that run before and after
+    """Return the scripts of a manifest that a command starts, with those that run before and after
     them."""
     known = [
         word for word in words if word not in ("run", "run-script", "exec", "x", "task", "dlx")
@@ -344,7 +345,7 @@ def _script_names(name: str, words: Sequence[str]) -> tuple[str, ...]:
 def of_file(
     item: Item, text: str, tools: Tools, top: HarnessFile, *, whole: bool = False
 ) -> Iterator[Item]:
-    """What a file that is run runs itself, as far as its words tell; `whole`: also what it
+    """Yield what a file that is run runs itself, as far as its words tell; `whole`: also what it
     loads and leaves the judging to."""
     paths, place = top.paths, replace(top, compared=item.compared)
     name, folder = posixpath.basename(item.path), posixpath.dirname(item.path)
@@ -372,8 +373,8 @@ def of_file(
 def _imported(
     text: str, folder: str, tools: Tools, place: HarnessFile, *, whole: bool
 ) -> Iterator[Item]:
-    """The modules of the project that a program loads and that belong to how it judges, not to
-    what is judged.
+    """Yield the modules of the project that a program loads and that belong to how it judges, not
+    to what is judged.
 
     Beside a tool's own main file lies the tool. Elsewhere only what judges itself counts, and only
     where the text that loads it judges nothing: who asserts names what is tested.
@@ -389,7 +390,7 @@ def _imported(
 
 
 def loaded(text: str, folder: str, place: HarnessFile) -> Iterator[str]:
-    """The files of the project that a program text imports."""
+    """Yield the files of the project that a program text imports."""
     for pattern, kind in IMPORTS:
         for found in pattern.finditer(text):
             for word in (found[1] or (found[2] if pattern.groups > 1 else "") or "").split(","):
@@ -397,7 +398,7 @@ def loaded(text: str, folder: str, place: HarnessFile) -> Iterator[str]:
 
 
 def _resolved(word: str, kind: str, folder: str, place: HarnessFile) -> Iterator[str]:
-    """The file of the project that an import names, looked for beside it and at the top."""
+    """Yield the file of the project that an import names, looked for beside it and at the top."""
     stem = word.strip(".").replace(".", "/") if kind == "python" else word
     ends = (
         (".py", "/__init__.py")
@@ -441,7 +442,7 @@ def counts(item: Item, text: str, tools: Tools) -> bool:
 
 
 def part(item: Item, text: str, tools: Tools) -> str:
-    """What of a file the command goes through: of a Makefile the rules of its targets, of a
+    """Return what of a file the command goes through: of a Makefile the rules of its targets, of a
     manifest the scripts, else all of it."""
     name = posixpath.basename(item.path)
     if is_makefile(name):
@@ -452,8 +453,8 @@ def part(item: Item, text: str, tools: Tools) -> str:
 
 
 def put_back(item: Item, old: str, new: str | None, tools: Tools) -> str:
-    """The text of a file with the base's part in it, and the rest as the candidate has it where
-    that can be told apart."""
+    """Return the text of a file with the base's part in it, and the rest as the candidate has it
+    where that can be told apart."""
     name = posixpath.basename(item.path)
     if name not in ("package.json", "composer.json", "deno.json") or new is None:
         return old
@@ -468,8 +469,8 @@ def put_back(item: Item, old: str, new: str | None, tools: Tools) -> str:
 
 
 def chosen(manifest: Manifest, text: str, words: Sequence[str]) -> dict[str, str]:
-    """The scripts of a manifest that these words start, and those that they start in turn; all
-    of them where no word names one."""
+    """Return the scripts of a manifest that these words start, and those that they start in turn;
+    all of them where no word names one."""
     scripts = _tables(manifest, text)
     if not any(word in scripts for word in words):
         return scripts if not words or manifest.file.endswith(".toml") else {}
@@ -490,7 +491,7 @@ def chosen(manifest: Manifest, text: str, words: Sequence[str]) -> dict[str, str
 
 
 def _tables(manifest: Manifest, text: str) -> dict[str, str]:
-    """The scripts of a manifest by their names; all of its text where it cannot be read."""
+    """Return the scripts of a manifest by their names; all of its text where it cannot be read."""
     try:
         data = json.loads(text) if manifest.file.endswith(".json") else tomllib.loads(text)
     except ValueError:
@@ -515,7 +516,7 @@ def written(value: object) -> str:
 
 
 def _included(text: str, folder: str, paths: Collection[str]) -> Iterator[Item]:
-    """The makefiles that a makefile includes."""
+    """Yield the makefiles that a makefile includes."""
     place = HarnessFile(paths=paths, folder="")
     for line in text.splitlines():
         if found := INCLUDE.match(line):

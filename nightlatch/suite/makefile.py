@@ -14,8 +14,8 @@ def is_makefile(name: str) -> bool:
 
 
 def making(text: str, targets: Sequence[str]) -> str:
-    """What of a Makefile these targets go through: everything that stands outside a rule, their
-    rules, and those that they need."""
+    """Return what of a Makefile these targets go through: everything that stands outside a rule,
+    their rules, and those that they need."""
     outside, rules = split_makefile(text)
     return "\n".join(
         (*outside, *(line for name in _closure(rules, targets) for line in rules[name]))
@@ -23,8 +23,8 @@ def making(text: str, targets: Sequence[str]) -> str:
 
 
 def recipes(text: str, targets: Sequence[str]) -> str:
-    """The commands of these targets and of what they need, with the file's own variables filled
-    in."""
+    """Return the commands of these targets and of what they need, with the file's own variables
+    filled in."""
     outside, rules = split_makefile(text)
     values = {found[1]: found[2] for line in outside if (found := VARIABLE.match(line))}
     commands = [
@@ -62,7 +62,7 @@ def split_makefile(text: str) -> tuple[list[str], dict[str, list[str]]]:
 
 
 def targets_of(line: str) -> list[str]:
-    """The targets whose rule begins with this line; none where it concerns every rule."""
+    """Return the targets whose rule begins with this line; none where it concerns every rule."""
     rule = RULE.match(line)
     # RULE takes `A := b` for a rule of A too
     if not rule or VARIABLE.match(line):
@@ -75,7 +75,7 @@ def targets_of(line: str) -> list[str]:
 
 
 def _closure(rules: Mapping[str, Sequence[str]], targets: Sequence[str]) -> list[str]:
-    """The targets that are made for these, in the order in which they are come upon."""
+    """Return the targets that are made for these, in the order in which they are come upon."""
     ahead = [name for name in targets if name in rules] or list(rules)[:1]
     if any(name not in rules for name in targets):
         # a target from somewhere else, such as a pattern or an include: any rule may be part of it
@@ -90,7 +90,8 @@ def _closure(rules: Mapping[str, Sequence[str]], targets: Sequence[str]) -> list
 
 
 def _needs(rule: Sequence[str]) -> Iterator[str]:
-    """The words of a rule that may be targets: its prerequisites, and what it calls make for."""
+    """Yield the words of a rule that may be targets: its prerequisites, and what it calls make
+    for."""
     heads = [head[2] for line in rule if (head := RULE.match(line))]
     for words in heads:
         yield from words.split()

@@ -67,7 +67,7 @@ class Progress:
 def run_one(
     hands: CommandRunner, room: SandboxSpec, one: Suite, names: Sequence[str]
 ) -> SuiteResult:
-    """One suite in its room. Where its folder is gone so are its tests."""
+    """Run one suite in its room. Where its folder is gone so are its tests."""
     inner = within(room, one.folder)
     if one.folder and not (inner.tree / inner.cwd).is_dir():
         return SuiteResult(answer=CheckStatus.GREEN)
@@ -76,12 +76,12 @@ def run_one(
 
 
 def within(room: SandboxSpec, folder: str) -> SandboxSpec:
-    """The room, seen from a folder of the project."""
+    """Return the room, seen from a folder of the project."""
     return replace(room, cwd=os.path.normpath(os.path.join(room.cwd, folder))) if folder else room  # noqa: PTH118  # words, not a path
 
 
 def depth(folder: str) -> int:
-    """How many folders above a folder the project's top is."""
+    """Return how many folders above a folder the project's top is."""
     return folder.count("/") + 1 if folder else 0
 
 
@@ -126,7 +126,7 @@ class JobQueue(Generic[T]):
 def in_threads(
     jobs: Sequence[Job[T]], *, most: int, stop: threading.Event, progress: Progress
 ) -> list[T]:
-    """What these jobs come to, in their order; at most so many run at once.
+    """Return what these jobs come to, in their order; at most so many run at once.
 
     The caller shows meanwhile what runs.
 

@@ -12,7 +12,7 @@ MOST_BYTES = 64_000_000
 
 
 def read_report(kind: str, data: bytes, root: str) -> Report | None:
-    """The report in its runner's own format, None where it is not one; `root` is the folder
+    """Return the report in its runner's own format, None where it is not one; `root` is the folder
     that its absolute paths begin with."""
     if not data.strip() or len(data) > MOST_BYTES:
         return None
@@ -45,8 +45,8 @@ def read_report(kind: str, data: bytes, root: str) -> Report | None:
 
 
 def _lines(data: bytes) -> Report:
-    """One JSON object a line, from the runner scripts shipped with the package: {id, result} ·
-    {uncollected} · {end}."""
+    """Return one JSON object a line, from the runner scripts shipped with the package: {id, result}
+    · {uncollected} · {end}."""
     items = [json.loads(line) for line in data.splitlines() if line.strip()]
     return Report(
         ids=merge((item["id"], Result(item["result"])) for item in items if "id" in item),
@@ -69,7 +69,7 @@ class _Plain(ET.TreeBuilder):
 
 
 def _tree(data: bytes) -> ET.Element:
-    """The document of a report in XML."""
+    """Return the document of a report in XML."""
     parser = ET.XMLParser(target=_Plain())  # noqa: S314  # entities are only there in a document type, which is refused
     return ET.fromstring(data, parser)  # noqa: S314  # as above
 
@@ -89,7 +89,7 @@ def _junit(data: bytes, root: str) -> Iterator[tuple[str, Result]]:
 
 
 def _junit_result(case: ET.Element) -> Result:
-    """The result of a test case, which has an element for everything but passing."""
+    """Return the result of a test case, which has an element for everything but passing."""
     # CTest and googletest say in an attribute alone that a test did not run
     if case.get("status") in {"notrun", "disabled"}:
         return Result.SKIPPED
@@ -98,7 +98,7 @@ def _junit_result(case: ET.Element) -> Result:
 
 
 def _class(file: str, owner: str) -> str:
-    """The class of a test, where it says more than its file does."""
+    """Return the class of a test, where it says more than its file does."""
     stem = file.rpartition(".")[0]
     dotted = stem.replace("/", ".")
     # A Java class is called like its file: saying it once is enough.
@@ -137,7 +137,7 @@ def _rspec(data: bytes) -> Report:
 
 
 def _trx(data: bytes) -> Iterator[tuple[str, Result]]:
-    """The report of .NET's own test host: a test's class is told beside its result, by the id
+    """Yield the report of .NET's own test host: a test's class is told beside its result, by the id
     of both."""
     tree = _tree(data)
     space = tree.tag.partition("}")[0] + "}" if tree.tag.startswith("{") else ""
@@ -181,7 +181,7 @@ EXUNIT_FAILED = re.compile(r"^\s*\d+\) (?:test |doctest |property )?(.*) \((\S+)
 
 
 def _exunit(text: str) -> Iterator[tuple[str, Result]]:
-    """The text of `mix test --trace`: each test below its module, what failed told once more
+    """Yield the text of `mix test --trace`: each test below its module, what failed told once more
     below."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\r", "\n")
     if (
@@ -206,7 +206,7 @@ def _exunit(text: str) -> Iterator[tuple[str, Result]]:
 
 
 def _jest(data: bytes, root: str) -> Report:
-    """The JSON of jest, which vitest writes too."""
+    """Return the JSON of jest, which vitest writes too."""
     words = {"passed": Result.PASSED, "failed": Result.FAILED}
     ids, uncollected = [], []
     for suite in json.loads(data)["testResults"]:
@@ -244,7 +244,7 @@ CARGO_TEST = re.compile(r"^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|igno
 
 
 def _crates(text: str, root: str) -> dict[str, str]:
-    """The folder of each program and library of a workspace, as cargo tells of them in JSON:
+    """Return the folder of each program and library of a workspace, as cargo tells of them in JSON:
     two crates may have files of one name."""
     homes: dict[str, str] = {}
     for line in text.splitlines():
@@ -258,7 +258,7 @@ def _crates(text: str, root: str) -> dict[str, str]:
 
 
 def _cargo(text: str, root: str) -> Report | None:
-    """The text of `cargo test`; where nothing compiled there is not one result line."""
+    """Return the text of `cargo test`; where nothing compiled there is not one result line."""
     words = {"ok": Result.PASSED, "FAILED": Result.FAILED, "ignored": Result.SKIPPED}
     ids, binary, ended, homes = [], "", False, _crates(text, root)
     for line in text.splitlines():
@@ -279,7 +279,7 @@ TAP = re.compile(
 
 
 def _tap(text: str, root: str) -> Iterator[tuple[str, Result]]:
-    """The Test Anything Protocol: results by their titles, those of subtests below their own.
+    """Yield the Test Anything Protocol: results by their titles, those of subtests below their own.
 
     What breaks off is no report.
     """
@@ -303,7 +303,7 @@ def _tap(text: str, root: str) -> Iterator[tuple[str, Result]]:
 
 
 def _tap_result(bad: str | None, aside: str | None) -> Result:
-    """The result of one line: `not ok` fails, but for what is marked as skip or todo."""
+    """Return the result of one line: `not ok` fails, but for what is marked as skip or todo."""
     if aside:
         return Result.SKIPPED
     return Result.FAILED if bad else Result.PASSED

@@ -34,7 +34,7 @@ class CheckStatus(StrEnum):
 
 
 def merge(pairs: Iterable[tuple[str, Result]]) -> dict[str, Result]:
-    """One result for each id: the worst, where an id came more than once."""
+    """Return one result for each id: the worst, where an id came more than once."""
     ids: dict[str, Result] = {}
     for name, result in pairs:
         ids[name] = max(ids.get(name, result), result, key=WORST_LAST.index)
@@ -42,7 +42,7 @@ def merge(pairs: Iterable[tuple[str, Result]]) -> dict[str, Result]:
 
 
 def file_of(name: str) -> str:
-    """The part of an id that names its file (or its package)."""
+    """Return the part of an id that names its file (or its package)."""
     return name.split("::", 1)[0]
 
 
@@ -100,7 +100,7 @@ class SuiteResult:
     seconds: float = field(default=0.0, compare=False)
 
     def having(self, *wanted: Result) -> frozenset[str]:
-        """The ids with one of these results."""
+        """Return the ids with one of these results."""
         return frozenset(name for name, result in self.ids.items() if result in wanted)
 
     @property
@@ -131,7 +131,7 @@ class SuiteResult:
         return {name: part.absent for name, part in self.parts.items() if part.absent}
 
     def summary(self) -> str:
-        """The results in a few words, for a person."""
+        """Return the results in a few words, for a person."""
         if self.answer is CheckStatus.FAULT:
             return "not known"
         if not self.by_id:
@@ -164,7 +164,7 @@ class BaselineState:
 def weigh(
     report: Report | None, exit_code: int, tail: str, *, empty: Iterable[int] = ()
 ) -> SuiteResult:
-    """The results of a run that ended by itself, once report and exit code are held against
+    """Return the results of a run that ended by itself, once report and exit code are held against
     each other."""
     if report is None and exit_code in empty:
         return SuiteResult(answer=CheckStatus.GREEN, tail=tail)
@@ -188,13 +188,13 @@ def weigh(
 
 
 def contradiction(exit_code: int, *, is_fine: bool) -> str:
-    """How report and exit code contradict each other, in words."""
+    """Return how report and exit code contradict each other, in words."""
     failed = "tests" if is_fine else "no test"
     return f"{failed} failed, yet the exit code is {exit_code}"
 
 
 def passing(found: SuiteResult, names: frozenset[str]) -> SuiteResult:
-    """The results with these ids passed after all."""
+    """Return the results with these ids passed after all."""
     better = replace(found, ids={**found.ids, **dict.fromkeys(names, Result.PASSED)})
     green = bool(names) and not better.failing and not better.broken
     return replace(better, answer=CheckStatus.GREEN) if green else better

@@ -49,7 +49,7 @@ class ReusedCheckout:
     def run(
         self, only: Iterable[str], timeout: float, path: str = "", text: str = ""
     ) -> SuiteResult:
-        """The results of these ids with another text in one file.
+        """Return the results of these ids with another text in one file.
 
         Bytecode is not written, so that none can be stale.
         """
@@ -60,8 +60,8 @@ class ReusedCheckout:
     def made_ready(
         self, only: Iterable[str], timeout: float, path: str = "", text: str = ""
     ) -> Callable[[], SuiteResult]:
-        """The same run, of which only the suite itself is left to do: that may be done beside
-        others."""
+        """Return the same run, of which only the suite itself is left to do: that may be done
+        beside others."""
         room = self.room or self.enter()
         self.put(room, path, text)
         self.evaluator.progress.runs += 1
@@ -116,7 +116,8 @@ class ReusedCheckout:
 
 
 def traces(room: SandboxSpec, built: Iterable[str]) -> Mapping[str, Trace]:
-    """What tells whether anything was written below the tree and HOME, `built` files aside."""
+    """Return what tells whether anything was written below the tree and HOME, `built` files
+    aside."""
     aside = matcher(built)
     found = dict[str, Trace]()
     for top in (room.tree, room.home):
@@ -132,7 +133,8 @@ def traces(room: SandboxSpec, built: Iterable[str]) -> Mapping[str, Trace]:
 
 
 def trace(path: str) -> Trace:
-    """A folder's own times change with every file in it, so they are left out."""
+    """Return what is known of a folder; its own times change with every file in it, and are left
+    out."""
     info = os.lstat(path)
     # The change time (ctime) is the kernel's own: no program can set it back.
     both = info.st_ino, info.st_mode

@@ -97,7 +97,7 @@ class CommandRunner:
         return replace(ran, output=self.secrets.hide_bytes(ran.output))
 
     def report(self, file: Path) -> bytes | None:
-        """What a command left in a file."""
+        """Return what a command left in a file."""
         data = bounded(file)
         return None if data is None else self.secrets.hide_bytes(data)
 
@@ -114,7 +114,7 @@ class ReportDir:
 
 @cache
 def shipped() -> tuple[Runner, ...]:
-    """The runners that come with the package, in the order in which they are looked for."""
+    """Return the runners that come with the package, in the order in which they are looked for."""
     return tuple(parse(data.text("suite/runners", f"{name}.toml")) for name in ORDER)
 
 
@@ -165,8 +165,8 @@ def run_suite(
     *,
     up: int = 0,
 ) -> SuiteResult:
-    """The suite by id, or only some ids and files of it where the runner can; then others may
-    be among the results. A list keeps order.
+    """Return the suite by id, or only some ids and files of it where the runner can; then others
+    may be among the results. A list keeps order.
 
     Programs in node_modules are also looked for in so many folders above: workspaces keep them
     there.
@@ -205,7 +205,7 @@ def run_suite(
 def suite_command(
     runner: Runner, place: ReportDir, python: str, only: Collection[str], up: int
 ) -> list[str]:
-    """The command line of a suite, with what it needs of a shell around it."""
+    """Return the command line of a suite, with what it needs of a shell around it."""
     argv = arguments(runner, place, python, only)
     if up and argv[0].startswith("node_modules/"):
         argv = ["sh", "-c", UPWARDS.format(" ".join(above(up))), *argv]
@@ -215,14 +215,15 @@ def suite_command(
 
 
 def above(up: int) -> list[str]:
-    """The folder itself and so many above it, as one goes up from it."""
+    """Return the folder itself and so many above it, as one goes up from it."""
     return [".", *("/".join([".."] * (n + 1)) for n in range(up))]
 
 
 def arguments(
     runner: Runner, place: ReportDir, python: str, only: Iterable[str], plain: Sequence[str] = ()
 ) -> list[str]:
-    """The runner's command line, or another one for it, with what it stands for filled in."""
+    """Return the runner's command line, or another one for it, with what it stands for filled
+    in."""
     names = sorted({name.split("::", 1)[-1] for name in only})
     lists = {
         "{files}": sorted({name.split("::", 1)[0] for name in only}),
@@ -247,15 +248,15 @@ def arguments(
 
 
 def filled(word: str, words: Mapping[str, str]) -> str:
-    """A word with what stands in braces filled in, as far as it is known."""
+    """Return a word with what stands in braces filled in, as far as it is known."""
     return re.sub(r"\{\w+\}", lambda found: words.get(found[0], found[0]), word)
 
 
 def of_folder(
     ids: Mapping[str, Result] | None, exit_code: int, tail: str, *, known: bool = False
 ) -> SuiteResult:
-    """The results of a command that leaves its reports in a folder: by id where there are some,
-    by exit code elsewhere.
+    """Return the results of a command that leaves its reports in a folder: by id where there are
+    some, by exit code elsewhere.
 
     `known`: a runner that writes reports wherever it comes to its tests, so that without any there
     were none, or they could not be built.
@@ -274,13 +275,13 @@ def of_folder(
 
 
 def joined(*found: Mapping[str, Result] | None) -> dict[str, Result] | None:
-    """The ids of several reports as one; None where there is no report."""
+    """Return the ids of several reports as one; None where there is no report."""
     there = [ids for ids in found if ids is not None]
     return merge(pair for ids in there for pair in ids.items()) if there else None
 
 
 def read_folder(hands: CommandRunner, folder: Path, root: str = "") -> dict[str, Result] | None:
-    """The ids of every report that a command left; None where there is none."""
+    """Return the ids of every report that a command left; None where there is none."""
     files = (
         (folder / name, KINDS[Path(name).suffix])
         for name in names_in(folder)
@@ -296,7 +297,7 @@ def read_folder(hands: CommandRunner, folder: Path, root: str = "") -> dict[str,
 def read_built(
     hands: CommandRunner, room: SandboxSpec, patterns: Iterable[str], since: float, root: str
 ) -> dict[str, Result] | None:
-    """The ids of reports that a build left in the tree, those aside that lay there before: a
+    """Return the ids of reports that a build left in the tree, those aside that lay there before: a
     candidate may bring some along."""
     wanted, top = matcher(patterns), room.tree / room.cwd
     found: list[Mapping[str, Result]] = []
@@ -319,7 +320,7 @@ def read_built(
 
 
 def names_in(folder: Path) -> list[str]:
-    """What a command left in its folder for reports; nothing where it put something else in
+    """Return what a command left in its folder for reports; nothing where it put something else in
     that folder's place."""
     try:
         with ExitStack() as stack:
@@ -336,7 +337,7 @@ def run_check(
     env: Mapping[str, str],
     keep: Path | None = None,
 ) -> Check:
-    """One executable of checks/, or one gate of the plan; pictures, HTML and texts that it
+    """Run one executable of checks/, or one gate of the plan; pictures, HTML and texts that it
     leaves are kept in `keep`."""
     with desk(hands, room, env) as place:
         ran = hands.run(place.room, argv)
@@ -373,7 +374,7 @@ def keep_reports(hands: CommandRunner, folder: Path, into: Path, name: str) -> N
 def run_verify(
     hands: CommandRunner, room: SandboxSpec, commands: Iterable[str], env: Mapping[str, str]
 ) -> VerifyResult:
-    """A feature's commands in turn, until one is not green.
+    """Run a feature's commands in turn, until one is not green.
 
     What is missing inside the project is red, not a fault.
     """
@@ -419,8 +420,8 @@ def answered(ran: CommandResult) -> CheckStatus:
 def probe(
     hands: CommandRunner, room: SandboxSpec, modules: Iterable[str], up: int = 0
 ) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
-    """The project's own Python, where it would import these modules from ("" for nowhere), and
-    what pytest loads there by itself.
+    """Return the project's own Python, where it would import these modules from ("" for nowhere),
+    and what pytest loads there by itself.
 
     It may also lie in so many folders above.
     """
@@ -454,8 +455,8 @@ def probe(
 
 
 def bounded(file: Path) -> bytes | None:
-    """A regular file of bearable size: the folder was open to code that nobody vouches for, so
-    no links and no pipes."""
+    """Return a regular file of bearable size: the folder was open to code that nobody vouches for,
+    so no links and no pipes."""
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

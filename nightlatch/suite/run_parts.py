@@ -35,7 +35,7 @@ def shares_of(suite: Suites, names: Sequence[str]) -> list[tuple[Suite, list[str
 
 
 def named(one: Suite, names: Sequence[str]) -> str:
-    """A run of a suite as a person is told of it."""
+    """Return a run of a suite as a person is told of it."""
     return f"{one.name}, {len(names)} of its tests" if names else one.name
 
 

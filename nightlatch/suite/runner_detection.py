@@ -162,7 +162,7 @@ class Runner:
 
 
 def parse(text: str) -> Runner:
-    """A runner from its TOML file, in which all keys stand side by side."""
+    """Return a runner from its TOML file, in which all keys stand side by side."""
     data = _tuples(tomllib.loads(text))
     for key in ("found", "spreads"):
         data[key] = tuple(RunnerSign(**sign) for sign in data.get(key, ()))
@@ -183,7 +183,7 @@ def parse(text: str) -> Runner:
 
 
 def _part(kind: type[T], data: dict[str, Any]) -> T:
-    """A value of this kind, made of its keys, which are taken out of the table."""
+    """Return a value of this kind, made of its keys, which are taken out of the table."""
     names = [name for name in get_type_hints(kind) if name in data]
     return kind(**{name: data.pop(name) for name in names})
 
@@ -193,7 +193,7 @@ def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def own_patterns(runner: Runner, paths: Collection[str], read: Callable[[str], str]) -> Runner:
-    """The runner, with the test-file patterns that the project's own configuration adds."""
+    """Return the runner, with the test-file patterns that the project's own configuration adds."""
     texts = [read(path) for path in runner.files.config if runner.files.patterns and path in paths]
     named = {
         word
@@ -207,7 +207,7 @@ def own_patterns(runner: Runner, paths: Collection[str], read: Callable[[str], s
 
 
 def own_script(runner: Runner, paths: Collection[str], read: Callable[[str], str]) -> Runner:
-    """The runner, started by the project's own "test" script of package.json where that one
+    """Return the runner, started by the project's own "test" script of package.json where that one
     only lacks the report."""
     if not runner.options.script or "package.json" not in paths:
         return runner

@@ -31,7 +31,7 @@ class ProjectFiles:
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def fitting(self, pattern: str) -> tuple[str, ...]:
-        """The paths whose last part is like this, in order."""
+        """Return the paths whose last part is like this, in order."""
         if pattern not in self.known:
             names = [pattern] if not set(pattern) & set("*?") else filter(like(pattern), self.named)
             self.known[pattern] = tuple(
@@ -40,7 +40,7 @@ class ProjectFiles:
         return self.known[pattern]
 
     def hits(self, folder: str, file: str) -> Sequence[str]:
-        """The paths in a folder that a sign's file names."""
+        """Return the paths in a folder that a sign's file names."""
         above = f"{folder}/" if folder else ""
         if not set(file) & set("*?"):
             return [above + file] if above + file in self.paths else []
@@ -103,7 +103,7 @@ def below(ordered: Sequence[str], folder: str) -> Sequence[str]:
 
 
 def arranged(paths: Collection[str], read: Read) -> ProjectFiles:
-    """The files of a tree, arranged for quick look-ups."""
+    """Return the files of a tree, arranged for quick look-ups."""
     named: dict[str, list[str]] = {}
     for path in paths:
         named.setdefault(posixpath.basename(path), []).append(path)
@@ -115,7 +115,7 @@ def arranged(paths: Collection[str], read: Read) -> ProjectFiles:
 def find(
     runners: Sequence[Runner], paths: Collection[str], read: Read, has: Has
 ) -> tuple[Suite, ...]:
-    """Every suite that the files point to, those of the top first.
+    """Return every suite that the files point to, those of the top first.
 
     `has(module, folder)`: can the Python of that folder import this?
     """
@@ -146,8 +146,8 @@ def find(
 
 
 def runner_in(kinds: Iterable[Runner], files: ProjectFiles, folder: str, has: Has) -> Runner | None:
-    """The first runner of a language that a folder's files point to, as the folder configures
-    it."""
+    """Return the first runner of a language that a folder's files point to, as the folder
+    configures it."""
     for kind in kinds:
         is_shown = any(files.shows(folder, sign) for sign in kind.signs.found)
         # Asked last: to look into the project's Python costs a start of it.
@@ -158,7 +158,7 @@ def runner_in(kinds: Iterable[Runner], files: ProjectFiles, folder: str, has: Ha
 
 
 def _of_language(kinds: Sequence[Runner], files: ProjectFiles, has: Has) -> list[Suite]:
-    """The suites of one language: the topmost folders first, then those below that nothing
+    """Return the suites of one language: the topmost folders first, then those below that nothing
     above runs."""
     anchored = _project_folders(kinds, files)
     accepted: dict[str, Runner] = {}
@@ -174,7 +174,7 @@ def _of_language(kinds: Sequence[Runner], files: ProjectFiles, has: Has) -> list
 
 
 def _project_folders(kinds: Sequence[Runner], files: ProjectFiles) -> set[str]:
-    """The folders with a file that makes them a project of this language."""
+    """Return the folders with a file that makes them a project of this language."""
     signs = {sign.file for kind in kinds for sign in kind.signs.found}
     manifests = {name for kind in kinds for name in kind.files.manifests}
     # A sign with a folder in its name lies in the project, and not at its top.
@@ -206,7 +206,7 @@ def _apart(
 def _with_tests(
     accepted: Mapping[str, Runner], anchored: Collection[str], files: ProjectFiles
 ) -> Iterator[Suite]:
-    """The folders that have a test of their own: what lies in a suite further down is that
+    """Yield the folders that have a test of their own: what lies in a suite further down is that
     one's."""
     for folder, kind in accepted.items():
         inner = _suites_below(folder, accepted)
@@ -225,7 +225,7 @@ def _with_tests(
 
 
 def _suites_below(folder: str, accepted: Iterable[str]) -> tuple[str, ...]:
-    """The folders of other suites inside this one, as it names them."""
+    """Return the folders of other suites inside this one, as it names them."""
     inner = (other for other in accepted if other != folder and _holds(folder, other))
     return tuple(sorted(posixpath.relpath(other, folder or ".") for other in inner))
 
@@ -242,7 +242,7 @@ def _has_test(kind: Runner, paths: Iterable[str], inner: tuple[str, ...]) -> boo
 
 
 def placed(runner: Runner, folder: str, read: Read, without: tuple[str, ...] = ()) -> Suite:
-    """A shipped runner in a folder, under the name that people see."""
+    """Return a shipped runner in a folder, under the name that people see."""
     line = PACKAGE_LINES.get(runner.output.report)
     told = line.search(read(f"{folder}/go.mod")) if line and folder else None
     words = tuple(
@@ -258,13 +258,13 @@ def placed(runner: Runner, folder: str, read: Read, without: tuple[str, ...] = (
 
 
 def with_words(runner: Runner, words: Collection[str]) -> Runner:
-    """The runner, with these words among its options."""
+    """Return the runner, with these words among its options."""
     command, again = (spliced(part, words) for part in (runner.run.command, runner.run.again))
     return replace(runner, run=replace(runner.run, command=command, again=again))
 
 
 def spliced(command: Sequence[str], words: Iterable[str]) -> tuple[str, ...]:
-    """A command with these words where it says {options}, which stays for more of them."""
+    """Return a command with these words where it says {options}, which stays for more of them."""
     more = tuple(words)
     return tuple(
         part for word in command for part in ((*more, word) if word == "{options}" else (word,))
@@ -272,7 +272,7 @@ def spliced(command: Sequence[str], words: Iterable[str]) -> tuple[str, ...]:
 
 
 def _nearest(folder: str, known: Collection[str]) -> str | None:
-    """The nearest folder above this one that is known."""
+    """Return the nearest folder above this one that is known."""
     above = folder
     while above:
         above = posixpath.dirname(above)

@@ -61,7 +61,7 @@ class Suite:
         )
 
     def configs(self) -> Iterator[str]:
-        """The patterns of its configuration, which may also lie in a folder above."""
+        """Yield the patterns of its configuration, which may also lie in a folder above."""
         yield from self.patterns(self.runner.files.config)
         above = self.folder
         while above:
@@ -73,11 +73,11 @@ class Suite:
             )
 
     def local(self, name: str) -> str:
-        """An id or a path of the project as the suite itself calls it."""
+        """Return an id or a path of the project as the suite itself calls it."""
         return name.removeprefix(f"{self.folder}/") if self.folder else name
 
     def named(self, name: str) -> str:
-        """An id or a file of the suite's own report as the project calls it."""
+        """Return an id or a file of the suite's own report as the project calls it."""
         if not self.folder:
             return name
         is_of_module = name == self.module or name.startswith(
@@ -129,15 +129,15 @@ class Suites:
         return matching(*(tuple(suite.configs()) for suite in self.every))(path)
 
     def concerned(self, paths: Iterable[str]) -> tuple[Suite, ...]:
-        """The suites that changes of these files may bend: those of their folders, all where a
-        file is of no language that is known."""
+        """Return the suites that changes of these files may bend: those of their folders, all where
+        a file is of no language that is known."""
         found = {suite.name for path in paths for suite in holders(self.every, path)}
         return tuple(suite for suite in self.every if suite.name in found)
 
 
 # Kept: the same few tuples of patterns are asked for once a path, and compiling them is slow.
 def matching(*patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    """What tells whether a path is like one of these patterns."""
+    """Return what tells whether a path is like one of these patterns."""
     return _matching(tuple(pattern for each in patterns for pattern in each))
 
 
@@ -147,7 +147,8 @@ def _matching(patterns: tuple[str, ...]) -> Callable[[str], bool]:
 
 
 def suites_of(every: Sequence[Suite], runners: Sequence[Runner]) -> Suites:
-    """These suites together; whose files nobody tells apart, all runners' patterns hold for it."""
+    """Return these suites together; whose files nobody tells apart, all runners' patterns hold for
+    it."""
     known = [(suite, [suite.runner] if suite.runner.files.tests else runners) for suite in every]
     patterns = [
         pattern
@@ -165,8 +166,8 @@ def suites_of(every: Sequence[Suite], runners: Sequence[Runner]) -> Suites:
 
 
 def holders(suites: Sequence[Suite], name: str) -> tuple[Suite, ...]:
-    """The suites that an id, or a file, may belong to: by its language in the deepest folder,
-    else all that its folder allows."""
+    """Return the suites that an id, or a file, may belong to: by its language in the deepest
+    folder, else all that its folder allows."""
     file = file_of(name)
     exact = tuple(suite for suite in suites if suite.name == name)
     here = tuple(suite for suite in suites if suite.below(file))
@@ -178,7 +179,7 @@ def holders(suites: Sequence[Suite], name: str) -> tuple[Suite, ...]:
 
 
 def _deepest(suites: Sequence[Suite]) -> tuple[Suite, ...]:
-    """Those of these suites whose folder lies deepest."""
+    """Return those of these suites whose folder lies deepest."""
     most = max((len(suite.folder) for suite in suites), default=0)
     return tuple(suite for suite in suites if len(suite.folder) == most)
 
@@ -193,7 +194,7 @@ def shared_out(suites: Sequence[Suite], names: Sequence[str]) -> dict[str, list[
 
 
 def as_project(suite: Suite, found: SuiteResult) -> SuiteResult:
-    """A suite's results as the project names them."""
+    """Return a suite's results as the project names them."""
     if not suite.folder:
         return found
     ids = {suite.named(name): result for name, result in found.ids.items()}
@@ -201,7 +202,7 @@ def as_project(suite: Suite, found: SuiteResult) -> SuiteResult:
 
 
 def together(runs: Sequence[tuple[Suite, SuiteResult]]) -> SuiteResult:
-    """What several suites came to, as one: each by its ids, those without any by one that is
+    """Return what several suites came to, as one: each by its ids, those without any by one that is
     called like the suite.
 
     A suite that could not even be started has no part in the answer where another one ran; what it
@@ -228,14 +229,15 @@ def together(runs: Sequence[tuple[Suite, SuiteResult]]) -> SuiteResult:
 
 
 def worst_answer(answers: Collection[CheckStatus]) -> CheckStatus:
-    """One answer for several: a fault leaves the others open, so it comes before red."""
+    """Return one answer for several: a fault leaves the others open, so it comes before red."""
     if CheckStatus.FAULT in answers:
         return CheckStatus.FAULT
     return CheckStatus.RED if CheckStatus.RED in answers else CheckStatus.GREEN
 
 
 def ids_together(runs: Sequence[tuple[Suite, SuiteResult]]) -> dict[str, Result]:
-    """The ids of several suites; a report that cannot be believed leaves the suite, as an error."""
+    """Return the ids of several suites; a report that cannot be believed leaves the suite, as an
+    error."""
     believed = [(suite, results) for suite, results in runs if not results.broken]
     pairs = [pair for suite, results in believed for pair in named_ids(suite, results).items()]
     pairs += [(suite.name, Result.ERROR) for suite, results in runs if results.broken]
@@ -243,19 +245,19 @@ def ids_together(runs: Sequence[tuple[Suite, SuiteResult]]) -> dict[str, Result]
 
 
 def _in_order(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    """All of these once, in the order in which they come."""
+    """Return all of these once, in the order in which they come."""
     return tuple(dict.fromkeys(chain.from_iterable(lists)))
 
 
 def named_ids(suite: Suite, found: SuiteResult) -> Mapping[str, Result]:
-    """The ids of a suite's run; the suite's own name where single tests are not known."""
+    """Return the ids of a suite's run; the suite's own name where single tests are not known."""
     if found.by_id:
         return found.ids
     return {suite.name: Result.PASSED if found.answer is CheckStatus.GREEN else Result.FAILED}
 
 
 def part_of(found: SuiteResult) -> SuitePart:
-    """What stays known of one suite's run once it is put together with others."""
+    """Return what stays known of one suite's run once it is put together with others."""
     return SuitePart(
         answer=found.answer,
         summary=found.summary(),
@@ -267,7 +269,8 @@ def part_of(found: SuiteResult) -> SuitePart:
 
 
 def why_absent(tail: str) -> str:
-    """The last line that a program printed which could not be started, its exit code aside."""
+    """Return the last line that a program printed which could not be started, its exit code
+    aside."""
     lines = (line.strip() for line in reversed(tail.splitlines()) if "exit code" not in line)
     return next(filter(None, lines), "it cannot be started")
 
@@ -299,12 +302,12 @@ def test_pattern(runners: Sequence[Runner]) -> Callable[[str], bool]:
 
 
 def _is_aside(path: str) -> bool:
-    """Whether a file is a helper of tests, or somebody else's."""
+    """Return whether a file is a helper of tests, or somebody else's."""
     return "node_modules/" in path or posixpath.basename(path) in HELPERS
 
 
 def loose(folder: str, files: Sequence[str]) -> str:
-    """What there is to say of test files that nothing runs."""
+    """Return what there is to say of test files that nothing runs."""
     count = f"{len(files)} test file{'s' * (len(files) != 1)} in {folder or 'the project'}"
     which = f"{', '.join(sorted(files)[:3])}{' and more' * (len(files) > 3)}"
     return (
@@ -314,7 +317,7 @@ def loose(folder: str, files: Sequence[str]) -> str:
 
 
 def weak(suite: Suite) -> str:
-    """Why the tests of a suite have no ids, and what would give them some."""
+    """Return why the tests of a suite have no ids, and what would give them some."""
     helps = "write the runner's own command, or let it leave JUnit XML in $NIGHTLATCH_REPORTS"
     name = suite.name if suite.folder else f"the command {suite.runner.run.command[-1]}"
     return (

@@ -175,8 +175,8 @@ def as_named(
     read: Read,
     has: Callable[[str, str], bool],
 ) -> list[Suite]:
-    """The suites that are found, corrected and added to by those that a person names; `tests`
-    is the short form for one."""
+    """Return the suites that are found, corrected and added to by those that a person names;
+    `tests` is the short form for one."""
     ground = ScriptSources(runners=tuple(runners), paths=paths, read=read)
     spoken = [
         (one, suites_from(one, ground))
@@ -209,7 +209,7 @@ def stands_for(one: Named, new: Suite | None, suite: Suite) -> bool:
 
 
 def suites_from(named: Named, ground: ScriptSources) -> list[Suite]:
-    """The suites that one command comes to; none where there is no command."""
+    """Return the suites that one command comes to; none where there is no command."""
     if not named.command.strip():
         return []
     folder = posixpath.normpath(named.folder).removeprefix("./").strip("/") if named.folder else ""
@@ -229,12 +229,13 @@ def suites_from(named: Named, ground: ScriptSources) -> list[Suite]:
 
 
 def first_reason(readings: Iterable[CommandReading]) -> str:
-    """The first reason why a command comes to no runner; "" where none is given."""
+    """Return the first reason why a command comes to no runner; "" where none is given."""
     return next((reading.why for reading in readings if reading.why), "")
 
 
 def by_exit_code(one: Named, folder: str, why: str) -> Suite:
-    """A command of which nothing is known: its exit code, and reports where it leaves some."""
+    """Return a command of which nothing is known: its exit code, and reports where it leaves
+    some."""
     reports = (one.report,) if one.report else ()
     words = re.findall(r"[\w./-]+", one.command)
     # What it may read to decide is protected like a configuration: the files that it names, and
@@ -275,7 +276,7 @@ def assembled(readings: Sequence[CommandReading], ground: ScriptSources) -> Iter
 def by_runner(
     reading: CommandReading, before: Sequence[CommandReading], ground: ScriptSources
 ) -> Suite:
-    """A known runner with the person's options, wrapper and preparations."""
+    """Return a known runner with the person's options, wrapper and preparations."""
     runner = reading.runner or ground.runners[0]
     # A command that differs from the runner's own knows no second way to run single tests again.
     commands = (reading.command, ()) if reading.command else (runner.run.command, runner.run.again)
@@ -288,7 +289,8 @@ def by_runner(
 
 
 def as_called(command: Sequence[str], reading: CommandReading) -> tuple[str, ...]:
-    """A runner's command with the options, the wrapper and the Python of the person's own."""
+    """Return a runner's command with the options, the wrapper and the Python of the person's
+    own."""
     runner_options = reading.runner.options.usual if reading.runner else ()
     words = spliced(command, reading.options or runner_options)
     # `uv run` and its like bring a Python of their own, which the project's would replace.
@@ -299,7 +301,8 @@ def as_called(command: Sequence[str], reading: CommandReading) -> tuple[str, ...
 
 
 def preparation(before: Sequence[CommandReading], start: str) -> str:
-    """The commands that go before a runner as one shell line, each in its folder; "" for none."""
+    """Return the commands that go before a runner as one shell line, each in its folder; "" for
+    none."""
     return " && ".join(
         f"(cd {shlex.quote(upward(start, step.folder))} && {shlex.join(step.words)})"
         for step in before
@@ -307,7 +310,7 @@ def preparation(before: Sequence[CommandReading], start: str) -> str:
 
 
 def after_preparation(steps: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    """The command, run once its preparation went well."""
+    """Return the command, run once its preparation went well."""
     if not steps or not words:
         return words
     # exec: signals and the exit code are the runner's own, as without the preparation.
@@ -315,14 +318,14 @@ def after_preparation(steps: str, words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def upward(start: str, folder: str) -> str:
-    """A folder as it is seen from another one."""
+    """Return a folder as it is seen from another one."""
     return posixpath.relpath(folder or ".", start or ".")
 
 
 def read_command(
     line: str, ground: ScriptSources, folder: str = "", deep: int = 0
 ) -> list[CommandReading]:
-    """What a shell line runs, in its order. Raises Unreadable where that cannot be told by
+    """Return what a shell line runs, in its order. Raises Unreadable where that cannot be told by
     reading."""
     # Scripts may call each other in a circle.
     if deep > DEEPEST:
@@ -367,7 +370,8 @@ def read_in_order(
 
 
 def starts_program(words: Sequence[str]) -> bool:
-    """Whether this command can decide anything. Raises Unreadable where it steers the shell."""
+    """Return whether this command can decide anything. Raises Unreadable where it steers the
+    shell."""
     if words[0] in GRAMMAR:
         raise UnreadableError(f"the shell's {words[0]} stands in it")
     if words[0] in {".", "source"}:
@@ -386,7 +390,7 @@ def refuse_hidden_result(readings: Iterable[CommandReading], sign: str) -> None:
 
 
 def simple_commands(line: str) -> Iterator[tuple[list[str], str]]:
-    """The commands of a shell line that run one after the other, each with the sign behind
+    """Yield the commands of a shell line that run one after the other, each with the sign behind
     which its result is hidden, and brackets."""
     plain = shielded(REDIRECTION.sub(" ", line.replace("\\\n", " ").strip())).replace("\n", " ; ")
     lexer = shlex.shlex(plain, posix=True, punctuation_chars=True)
@@ -411,12 +415,12 @@ def simple_commands(line: str) -> Iterator[tuple[list[str], str]]:
 
 
 def signs_of(token: str) -> str:
-    """The token where it is made of signs of the shell alone; "" for a word."""
+    """Return the token where it is made of signs of the shell alone; "" for a word."""
     return token if set(token) <= set("();<>|&") else ""
 
 
 def assignments(words: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], list[str]]:
-    """The variables that a command sets for itself, and the command."""
+    """Return the variables that a command sets for itself, and the command."""
     count = next((n for n, word in enumerate(words) if not ASSIGNMENT.fullmatch(word)), len(words))
     pairs = [word.partition("=") for word in words[:count]]
     if any(EXPANDED.search(value) for _, _, value in pairs):
@@ -427,7 +431,7 @@ def assignments(words: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], list
 def comes_to(
     words: tuple[str, ...], ground: ScriptSources, folder: str, deep: int
 ) -> list[CommandReading]:
-    """The runner that one command comes to, or the command itself where none is known."""
+    """Return the runner that one command comes to, or the command itself where none is known."""
     if posixpath.basename(words[0]) == "node" and "--test" in words:
         # node takes its options in any order: --test first makes them one way to call it
         words = (words[0], "--test", *(word for word in words[1:] if word != "--test"))
@@ -448,7 +452,8 @@ def comes_to(
 def reading_of_runner(
     words: tuple[str, ...], match: tuple[Runner, RunnerCall, int], folder: str
 ) -> CommandReading:
-    """A command that calls a known runner: the options that are kept, and whose Python it takes."""
+    """Return a command that calls a known runner: the options that are kept, and whose Python it
+    takes."""
     runner, call, used = match
     options = kept_options(words[used:], call)
     if any(EXPANDED.search(word) for word in options):
@@ -478,7 +483,8 @@ def begins(words: Sequence[str], start: Sequence[str]) -> bool:
 def direct(
     words: Sequence[str], runners: Iterable[Runner]
 ) -> tuple[Runner, RunnerCall, int] | None:
-    """The runner that is called by these words, how it is called, and how many words that takes."""
+    """Return the runner that is called by these words, how it is called, and how many words that
+    takes."""
     best: tuple[Runner, RunnerCall, int] | None = None
     for runner in runners:
         for call in runner.options.calls:
@@ -490,7 +496,7 @@ def direct(
 
 
 def words_used(words: Sequence[str], call: RunnerCall) -> int:
-    """How many words this way to call a runner takes; 0 where it is another command."""
+    """Return how many words this way to call a runner takes; 0 where it is another command."""
     used = len(call.words)
     following = words[used] if len(words) > used else None
     if not begins(words, call.words) or following in call.never:
@@ -499,7 +505,7 @@ def words_used(words: Sequence[str], call: RunnerCall) -> int:
 
 
 def kept_options(words: Sequence[str], call: RunnerCall) -> tuple[str, ...]:
-    """The options that decide what is tested and how."""
+    """Return the options that decide what is tested and how."""
     kept: list[str] = []
     rest = iter(words)
     for word in rest:
@@ -516,7 +522,7 @@ def kept_options(words: Sequence[str], call: RunnerCall) -> tuple[str, ...]:
 def unwrapped(
     words: tuple[str, ...], wrapper: tuple[str, ...], ground: ScriptSources, folder: str, deep: int
 ) -> list[CommandReading]:
-    """What stands after a wrapper and its options."""
+    """Return what stands after a wrapper and its options."""
     end = end_of_wrapper(words, wrapper)
     rest = words[end:]
     if not rest:
@@ -539,7 +545,7 @@ def unwrapped(
 
 
 def end_of_wrapper(words: Sequence[str], wrapper: Sequence[str]) -> int:
-    """Where the wrapper ends, with its options and what stands for it to take."""
+    """Return where the wrapper ends, with its options and what stands for it to take."""
     at = len(wrapper)
     while at < len(words) and (words[at].startswith("-") or ASSIGNMENT.fullmatch(words[at])):
         if words[at] in {"-m", "--module"}:
@@ -557,6 +563,6 @@ def takes_number(wrapper: str, rest: Sequence[str]) -> bool:
 
 
 def variables_among(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """The variables that words such as `CI=1` set."""
+    """Return the variables that words such as `CI=1` set."""
     pairs = (word.partition("=") for word in words if ASSIGNMENT.fullmatch(word))
     return tuple((name, value) for name, _, value in pairs)

@@ -40,7 +40,7 @@ class ScriptSources:
     read: Read
 
     def text(self, folder: str, *names: str) -> str:
-        """The first of these files that is there."""
+        """Return the first of these files that is there."""
         for name in names:
             path = posixpath.normpath(posixpath.join(folder, name))
             if path in self.paths:
@@ -53,7 +53,8 @@ class UnreadableError(Exception):
 
 
 def shielded(line: str) -> str:
-    """The line with signs other than themselves where quotes take their meaning from them."""
+    """Return the line with signs other than themselves where quotes take their meaning from
+    them."""
 
     def quoted(found: re.Match[str]) -> str:
         meant = SIGNS if found[0].startswith("'") else SIGNS[:2]
@@ -65,7 +66,7 @@ def shielded(line: str) -> str:
 
 
 def bare(word: str) -> str:
-    """A word with these signs themselves again."""
+    """Return a word with these signs themselves again."""
     return "".join(
         SIGNS[ord(sign) - SHIELD] if SHIELD <= ord(sign) < SHIELD + len(SIGNS) else sign
         for sign in word
@@ -73,7 +74,7 @@ def bare(word: str) -> str:
 
 
 def moved(folder: str, words: Sequence[str]) -> str:
-    """The folder after `cd`."""
+    """Return the folder after `cd`."""
     aim = words[1] if len(words) == 2 else ""
     if not aim or EXPANDED.search(aim) or aim.startswith(("/", "~")):
         raise UnreadableError("it changes to a folder that is known only when it runs")
@@ -86,7 +87,7 @@ def moved(folder: str, words: Sequence[str]) -> str:
 def scripted(
     words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
-    """The lines that stand behind a script's name, each with its folder; None where no file
+    """Return the lines that stand behind a script's name, each with its folder; None where no file
     tells."""
     program = posixpath.basename(words[0])
     if program in SCRIPTS:
@@ -108,7 +109,7 @@ def scripted(
 
 
 def script_file(words: Sequence[str]) -> str:
-    """The file that is run as a script, by a shell or by its own path; "" where none is."""
+    """Return the file that is run as a script, by a shell or by its own path; "" where none is."""
     if posixpath.basename(words[0]) in SHELLS:
         return words[1] if len(words) == 2 else ""
     # Without a slash the shell looks on PATH, where the project's files are not.
@@ -116,7 +117,7 @@ def script_file(words: Sequence[str]) -> str:
 
 
 def shell_script(file: str, ground: ScriptSources, folder: str) -> list[tuple[str, str]] | None:
-    """The lines of a script of the project, where it is one for a shell."""
+    """Return the lines of a script of the project, where it is one for a shell."""
     text = ground.text(folder, file)
     head = text.partition("\n")[0]
     if not text or (head.startswith("#!") and not re.search(r"\b(?:ba|da|z)?sh\b", head)):
@@ -138,7 +139,7 @@ def shell_script(file: str, ground: ScriptSources, folder: str) -> list[tuple[st
 def package_script(
     program: str, words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
-    """What a script of package.json runs, in one package or in all of them."""
+    """Return what a script of package.json runs, in one package or in all of them."""
     call = read_package_call(program, words, folder)
     # `bun test` is bun's own runner; only `bun run test` is the script of that name.
     if program == "bun" and call.words[:1] == ("test",):
@@ -180,13 +181,13 @@ def read_package_call(program: str, words: Sequence[str], folder: str) -> Packag
 
 
 def changes_folder(word: str, before: Sequence[str]) -> bool:
-    """Whether the next word is the folder in which the program works."""
+    """Return whether the next word is the folder in which the program works."""
     # The short options mean this only before the script's name: after it they are the script's.
     return word in {"--prefix", "--cwd"} or (word in {"-C", "--dir"} and not before)
 
 
 def is_own_option(program: str, word: str, before: Sequence[str]) -> bool:
-    """Whether the program takes this option itself, and does not hand it to the script."""
+    """Return whether the program takes this option itself, and does not hand it to the script."""
     if not word.startswith("-"):
         return False
     # npm takes every option that stands before --, the others only those before the script's name
@@ -196,7 +197,7 @@ def is_own_option(program: str, word: str, before: Sequence[str]) -> bool:
 
 
 def script_and_arguments(program: str, words: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The name of the script that is called, and the words handed to it."""
+    """Return the name of the script that is called, and the words handed to it."""
     if program == "npm" and words and words[0] in {"t", "tst"}:
         return "test", words[1:]
     if words and words[0] in SCRIPTS[program]:
@@ -205,7 +206,7 @@ def script_and_arguments(program: str, words: Sequence[str]) -> tuple[str, Seque
 
 
 def package_folders(ground: ScriptSources, folder: str) -> list[str]:
-    """The folders below this one that hold a package of their own."""
+    """Return the folders below this one that hold a package of their own."""
     ends = sorted(
         path
         for path in ground.paths
@@ -217,7 +218,7 @@ def package_folders(ground: ScriptSources, folder: str) -> list[str]:
 def package_lines(
     name: str, more: Sequence[str], ground: ScriptSources, folder: str
 ) -> Iterator[str]:
-    """A script with the one that runs before it."""
+    """Yield a script with the one that runs before it."""
     scripts = table_of(read_json(ground.text(folder, "package.json")), "scripts")
     own = scripts.get(name)
     if isinstance(own, str):
@@ -240,7 +241,7 @@ class MakeCall:
 def make_target(
     words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
-    """The recipe of a make target, its prerequisites before it."""
+    """Return the recipe of a make target, its prerequisites before it."""
     call = read_make_call(words, folder)
     text = ground.text(call.folder, *([call.file] if call.file else MAKEFILES))
     if not text:
@@ -299,7 +300,7 @@ def recipe(
     variables: dict[str, str],
     seen: set[str],
 ) -> Iterator[str]:
-    """The lines that make runs for a target, with plain variables filled in."""
+    """Yield the lines that make runs for a target, with plain variables filled in."""
     if target in seen or target not in rules:
         return
     seen.add(target)
@@ -313,7 +314,7 @@ def recipe(
 
 
 def filled_in(line: str, variables: dict[str, str]) -> str:
-    """A recipe line as the shell gets it.
+    """Return a recipe line as the shell gets it.
 
     A variable that is not known stays, and the line cannot be read then.
     """
@@ -328,7 +329,7 @@ def filled_in(line: str, variables: dict[str, str]) -> str:
 def just_recipe(
     words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
-    """The lines of a recipe of a justfile, its dependencies before it."""
+    """Return the lines of a recipe of a justfile, its dependencies before it."""
     text = ground.text(folder, *JUSTFILES)
     names = [word for word in words if not word.startswith("-")]
     rules, variables = justfile(text)
@@ -362,7 +363,7 @@ def justfile(text: str) -> tuple[dict[str, tuple[list[str], list[str]]], dict[st
 def tox_commands(
     words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
-    """The commands of a tox environment."""
+    """Return the commands of a tox environment."""
     env = word_after(words, {"-e", "--env"}).split(",")[0]
     more = list(words[words.index("--") + 1 :]) if "--" in words else []
     lines = tox_ini(ground.text(folder, "tox.ini"), env) or toxread_toml(ground, folder, env)
@@ -370,7 +371,7 @@ def tox_commands(
 
 
 def tox_ini(text: str, env: str) -> list[str]:
-    """The commands of an environment in tox.ini, or those of every environment."""
+    """Return the commands of an environment in tox.ini, or those of every environment."""
     for section in (f"testenv:{env}", "testenv"):
         found = re.search(
             rf"^\[{re.escape(section)}\][^\n]*\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL
@@ -408,7 +409,7 @@ def toxread_toml(ground: ScriptSources, folder: str, env: str) -> list[str]:
 
 
 def posargs(line: str, more: Sequence[str]) -> str:
-    """A line of tox with what stands for further words filled in."""
+    """Return a line of tox with what stands for further words filled in."""
     line = re.sub(
         r"'?\{posargs(?::([^}]*))?\}'?|\{\[\]posargs\}",
         lambda found: shlex.join(more) if more else found[1] or "",
@@ -424,7 +425,7 @@ def posargs(line: str, more: Sequence[str]) -> str:
 def nox_commands(
     words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
-    """What the sessions of a noxfile run, as far as it is written out."""
+    """Return what the sessions of a noxfile run, as far as it is written out."""
     # `tests-3.12` and `tests(numpy='2')` are runs of one function by several parameters
     session = word_after(words, {"-s", "--session", "--sessions", "-e"})
     session = session.partition("-")[0].partition("(")[0]
@@ -446,19 +447,19 @@ def nox_commands(
 
 
 def word_after(words: Sequence[str], options: Collection[str]) -> str:
-    """The value of the first of these options; "" where there is none."""
+    """Return the value of the first of these options; "" where there is none."""
     at = next((n for n, word in enumerate(words) if word in options), len(words))
     return words[at + 1] if at + 1 < len(words) else ""
 
 
 def session_names(function: ast.FunctionDef) -> set[str]:
-    """The names by which a session of a noxfile can be called."""
+    """Return the names by which a session of a noxfile can be called."""
     decorators = " ".join(map(ast.unparse, function.decorator_list))
     return {function.name, *re.findall(r"name=['\"]([^'\"]+)", decorators)}
 
 
 def session_commands(function: ast.FunctionDef) -> list[str] | None:
-    """The commands of one session; None where a word is known only when it runs."""
+    """Return the commands of one session; None where a word is known only when it runs."""
     calls = [
         node
         for node in ast.walk(function)
@@ -478,7 +479,7 @@ def session_commands(function: ast.FunctionDef) -> list[str] | None:
 def composer_script(
     words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
-    """A script of composer.json."""
+    """Return a script of composer.json."""
     names = [
         word
         for word in words
@@ -493,7 +494,7 @@ def composer_script(
 
 
 def composer_line(part: str) -> str:
-    """A part of a composer script as a shell would run it: @name is another script."""
+    """Return a part of a composer script as a shell would run it: @name is another script."""
     if not part.startswith("@"):
         return part
     return part.removeprefix("@php ").replace("@", "composer ", 1)

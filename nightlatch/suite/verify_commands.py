@@ -93,7 +93,7 @@ def named(name: str, declared: str) -> bool:
 
 
 def why_red(tail: str) -> str:
-    """The last line that a red verify printed, "" where it printed nothing; its own command
+    """Return the last line that a red verify printed, "" where it printed nothing; its own command
     line and exit code aside."""
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
     said = [
@@ -121,7 +121,8 @@ def weakness(commands: tuple[str, ...], tools: Tools) -> str:
 
 
 def _kinds(command: str, tools: Tools) -> list[str]:
-    """The kind of each command of a line, those aside whose input is piped from another one."""
+    """Return the kind of each command of a line, those aside whose input is piped from another
+    one."""
     if "$(" in command or "`" in command:
         return [""]  # what a program prints is compared
     found, piped_from = [], False
@@ -134,7 +135,7 @@ def _kinds(command: str, tools: Tools) -> list[str]:
 
 
 def _kind(words: list[str]) -> str:
-    """The kind of a command that any change could satisfy; "" where it can refuse."""
+    """Return the kind of a command that any change could satisfy; "" where it can refuse."""
     program = words[0]
     fails = program == "exit" and words[1:2] not in ([], ["0"])
     if program in NOTHING and not fails:
@@ -147,6 +148,6 @@ def _kind(words: list[str]) -> str:
 
 
 def _asks_for_files(words: list[str]) -> bool:
-    """Whether this is the shell's own `test` of whether a file is there."""
+    """Return whether this is the shell's own `test` of whether a file is there."""
     asks = ("-f", "-e", "-d", "-s", "-x", "-r")
     return words[0] in ("test", "[", "[[") and any(word in asks for word in words)

@@ -28,28 +28,28 @@ NOTHING: Approved = MappingProxyType({})
 
 
 def name_of(detail: str) -> str:
-    """What one detail of a reason is known by: its first line, without line numbers, which move
-    when somebody works above them."""
+    """Return what one detail of a reason is known by: its first line, without line numbers, which
+    move when somebody works above them."""
     return line(NUMBER.sub("", detail.partition("\n")[0]), 200)
 
 
 def path_of(name: str) -> str:
-    """The file that a name begins with, where it begins with one."""
+    """Return the file that a name begins with, where it begins with one."""
     return name.partition("::")[0].partition(" ")[0].rstrip(":")
 
 
 def names_of(reason: Reason) -> list[str]:
-    """What a reason names, each once."""
+    """Return what a reason names, each once."""
     return list(dict.fromkeys(map(name_of, reason.detail)))
 
 
 def held_reasons(reasons: Iterable[Reason]) -> Sequence[Reason]:
-    """The reasons about which a person decides."""
+    """Return the reasons about which a person decides."""
     return [reason for reason in reasons if reason.ruling is Ruling.HOLD]
 
 
 def asked(reasons: Iterable[Reason], also: Approved = NOTHING) -> Approved:
-    """What a person is asked to approve, and what they have approved already."""
+    """Return what a person is asked to approve, and what they have approved already."""
     new = {reason.rule: frozenset(names_of(reason)) for reason in reasons}
     return {
         rule: new.get(rule, frozenset()) | also.get(rule, frozenset())
@@ -58,7 +58,7 @@ def asked(reasons: Iterable[Reason], also: Approved = NOTHING) -> Approved:
 
 
 def written(approved: Approved) -> tuple[str, ...]:
-    """One value of a trailer for each rule: "rule id, id".
+    """Return one value of a trailer for each rule: "rule id, id".
 
     Of very many ids the first stand there; the rest is asked about again.
     """
@@ -69,18 +69,19 @@ def written(approved: Approved) -> tuple[str, ...]:
 
 
 def escaped(name: str) -> str:
-    """A name without the signs that part names from each other."""
+    """Return a name without the signs that part names from each other."""
     # Names stand between commas in a trailer, and an id may hold one itself.
     return name.replace("%", "%25").replace(",", "%2C")
 
 
 def names_in(value: str) -> list[str]:
-    """The names of one value of a trailer, a comma and a space between them."""
+    """Return the names of one value of a trailer, a comma and a space between them."""
     return [unquote(name.strip()) for name in value.split(", ") if name.strip()]
 
 
 def read(values: Iterable[str]) -> Approved:
-    """What these values approve; a rule that stands alone is approved where it names nothing."""
+    """Return what these values approve; a rule that stands alone is approved where it names
+    nothing."""
     found: dict[str, frozenset[str]] = {}
     for rule, _, names in (value.partition(" ") for value in values):
         found[rule] = found.get(rule, frozenset()) | frozenset(names_in(names))
@@ -88,13 +89,13 @@ def read(values: Iterable[str]) -> Approved:
 
 
 def settle(reasons: Iterable[Reason], approved: Approved) -> tuple[Reason, ...]:
-    """The reasons, with what a person has approved of what is held only said; a refusal stays
-    one, whoever approves it."""
+    """Return the reasons, with what a person has approved of what is held only said; a refusal
+    stays one, whoever approves it."""
     return tuple(settled(reason, approved) for reason in reasons)
 
 
 def settled(reason: Reason, approved: Approved) -> Reason:
-    """One reason, with what a person has approved taken out of it."""
+    """Return one reason, with what a person has approved taken out of it."""
     if reason.ruling is not Ruling.HOLD or reason.rule not in approved:
         return reason
     left = tuple(detail for detail in reason.detail if name_of(detail) not in approved[reason.rule])

@@ -15,7 +15,8 @@ SCRIPTS = (".sh", ".bash", ".bats")
 
 
 def asked(evaluator: TreeEvaluator, comparison: Comparison) -> tuple[Text, ...]:
-    """The unchanged tests, checks and scripts of the base; none where no code has a new table."""
+    """Return the unchanged tests, checks and scripts of the base; none where no code has a new
+    table."""
     if not any(True for text in comparison.texts for _ in new_tables(text)):
         return ()
     changed = {change.path for change in comparison.changes}
@@ -32,7 +33,7 @@ def asked(evaluator: TreeEvaluator, comparison: Comparison) -> tuple[Text, ...]:
 
 
 def commands(evaluator: TreeEvaluator, comparison: Comparison) -> tuple[str, ...]:
-    """What the features of the plan are proved by."""
+    """Return what the features of the plan are proved by."""
     return tuple(
         line
         for feature in (*evaluator.commands.planned(comparison.base), comparison.feature)

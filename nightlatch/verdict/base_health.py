@@ -32,15 +32,15 @@ def refuse_red(state: BaselineState, features: Iterable[Feature], *, accept: boo
 
 
 def red_names(state: BaselineState, todo: Sequence[Feature]) -> list[str]:
-    """What is red at a base: failing ids that no feature's verify runs, the suite where it has
-    no ids, and checks."""
+    """Return what is red at a base: failing ids that no feature's verify runs, the suite where it
+    has no ids, and checks."""
     unsound = {name: f"{name} ({why})" for name, why in state.tests.unsound.items()}
     tests = [unsound.get(name, name) for name in _red_tests(state.tests, todo)]
     return [*tests, *(c.name for c in state.checks if c.answer is CheckStatus.RED)]
 
 
 def _red_tests(tests: SuiteResult, todo: Sequence[Feature]) -> list[str]:
-    """The failing ids, or one name for all tests where single ones are not known."""
+    """Return the failing ids, or one name for all tests where single ones are not known."""
     if tests.by_id and not tests.broken:
         # A test that a verify runs is what its feature is to make green.
         commands = [command for f in todo for command in f.verify]
@@ -51,7 +51,7 @@ def _red_tests(tests: SuiteResult, todo: Sequence[Feature]) -> list[str]:
 
 
 def _base_fault(state: BaselineState) -> NightlatchError | None:
-    """The first suite or check that could not be run at all, as an error."""
+    """Return the first suite or check that could not be run at all, as an error."""
     suite = [("the tests", state.tests.tail)] if state.tests.answer is CheckStatus.FAULT else []
     for name, tail in (
         *suite,

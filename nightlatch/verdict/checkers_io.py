@@ -44,12 +44,12 @@ class CheckerConfig:
 
 @cache
 def shipped() -> Checkers:
-    """All tools that the package knows."""
+    """Return all tools that the package knows."""
     return checkers.parse(data.text("shipped", "checkers.toml"))
 
 
 def watched(evaluator: TreeEvaluator, comparison: Comparison) -> CheckerConfig:
-    """What holds for a candidate of this base."""
+    """Return what holds for a candidate of this base."""
     known = shipped()
     base = evaluator.files(comparison.base)
     names = {path: basename(path) for path in base}
@@ -72,13 +72,13 @@ def watched(evaluator: TreeEvaluator, comparison: Comparison) -> CheckerConfig:
 
 
 def starting_text(evaluator: TreeEvaluator, base: str, starters: Iterable[str]) -> str:
-    """All that may start a check at a base: these files, and the plan's gates."""
+    """Return all that may start a check at a base: these files, and the plan's gates."""
     texts = (content(evaluator, base, path) for path in starters)
     return "\n".join((*texts, *evaluator.commands.gates(base)))
 
 
 def unchanged_beside(configs: Iterable[str], changed: Collection[str]) -> list[str]:
-    """The configuration that did not change, in the folders of what did and above them."""
+    """Return the configuration that did not change, in the folders of what did and above them."""
     folders = {dirname(path) for path in changed}
     return [
         path
@@ -88,8 +88,8 @@ def unchanged_beside(configs: Iterable[str], changed: Collection[str]) -> list[s
 
 
 def as_base_has_it(evaluator: TreeEvaluator, comparison: Comparison) -> dict[str, Entry | None]:
-    """What puts back every changed file that a tool reads as configuration, those aside that the
-    base's checks already run with."""
+    """Return what puts back every changed file that a tool reads as configuration, those aside that
+    the base's checks already run with."""
     changed = [
         change
         for change in comparison.changes
@@ -126,8 +126,8 @@ def takes_place(evaluator: TreeEvaluator, comparison: Comparison, path: str) -> 
 
 
 def strictly(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> StrictChecks | None:
-    """The base's checks on a tree with the base's configuration; None where nothing of it differs,
-    or there are no checks."""
+    """Return the base's checks on a tree with the base's configuration; None where nothing of it
+    differs, or there are no checks."""
     back = as_base_has_it(evaluator, comparison)
     starters = [*map(evaluator.repo_path, evaluator.check_files(comparison.base))]
     if not back or not (starters or evaluator.commands.gates(comparison.base)):
@@ -152,8 +152,8 @@ def strictly(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Str
 
 @cache
 def names_of_sources() -> re.Pattern[str]:
-    """The names of all configuration files that are known, as one expression: a repository may
-    have very many files."""
+    """Return the names of all configuration files that are known, as one expression: a repository
+    may have very many files."""
     return re.compile(
         "|".join(translate(source.name) for tool in shipped().tools for source in tool.sources)
     )
@@ -185,12 +185,12 @@ def gives(evaluator: TreeEvaluator, base: str, path: str, form: str, table: str)
 
 
 def unchanged(evaluator: TreeEvaluator, base: str, paths: list[str]) -> Iterator[Text]:
-    """The texts of these files, the same on both sides."""
+    """Yield the texts of these files, the same on both sides."""
     for path in paths:
         text = content(evaluator, base, path)
         yield Text(path=evaluator.project_path(path), old=text, new=text, test=False)
 
 
 def content(evaluator: TreeEvaluator, base: str, path: str) -> str:
-    """The text of a file at the base."""
+    """Return the text of a file at the base."""
     return text_of(evaluator.repo.read(base, path) or b"")

@@ -66,7 +66,7 @@ ANSWERS = frozenset({"met", "not_met", "cannot_tell"})
 
 
 def masker(own: str) -> Callable[[str, str], str]:
-    """A function of (path, text) that gives the text without comments and prose.
+    """Return a function of (path, text) that gives the text without comments and prose.
 
     What stands in `own`, the person's words, stays.
     """
@@ -104,7 +104,7 @@ def masker(own: str) -> Callable[[str, str], str]:
 
 
 def parts_of_string(literal: str) -> tuple[str, str]:
-    """The quotes of a string, and what stands between them; the end may be missing."""
+    """Return the quotes of a string, and what stands between them; the end may be missing."""
     quote = literal[:3] if literal[:3] in ('"""', "'''") else literal[0]
     return quote, literal[len(quote) :].removesuffix(quote)
 
@@ -116,7 +116,7 @@ def may_speak(body: str) -> bool:
 
 
 def path_masker(own: str) -> Callable[[str], str]:
-    """A function that gives paths another name where theirs may be a sentence."""
+    """Return a function that gives paths another name where theirs may be a sentence."""
     said = folded(own)
 
     def mask(path: str) -> str:
@@ -134,15 +134,15 @@ def path_masker(own: str) -> Callable[[str], str]:
 
 
 def words(text: str) -> int:
-    """How many words there are, also in scripts that do not part them."""
+    """Return how many words there are, also in scripts that do not part them."""
     return max(len(WORD.findall(text)), len(FOREIGN.findall(text)) // 2)
 
 
 def hidden(text: str) -> str:
-    """What stands in place of a text: how many words it had."""
+    """Return what stands in place of a text: how many words it had."""
     return f"⟦{words(text)} words⟧"
 
 
 def alias(name: str) -> str:
-    """The same for the same name, wherever it stands."""
+    """Return the same for the same name, wherever it stands."""
     return f"name_{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"

@@ -106,7 +106,7 @@ def texts_of(evaluator: TreeEvaluator, suite: Suites, changes: Iterable[Change])
 
 
 def goldens_of(texts: Iterable[Text], suite: Suites) -> tuple[str, ...]:
-    """How files of expected output differ: snapshots, golden files, and all else among the
+    """Return how files of expected output differ: snapshots, golden files, and all else among the
     tests that is no code."""
     both = [text for text in texts if text.test and text.old and text.new and suite.every]
     kept = [text for text in both if not (suite.code(text.path) or suite.config(text.path))]
@@ -116,7 +116,7 @@ def goldens_of(texts: Iterable[Text], suite: Suites) -> tuple[str, ...]:
 
 
 def difference(old: str, new: str) -> list[str]:
-    """The lines that differ, and one around them; no more than a person would read."""
+    """Return the lines that differ, and one around them; no more than a person would read."""
     lines = list(unified_diff(old.splitlines(), new.splitlines(), n=1, lineterm=""))[2:]
     return [
         *lines[:MOST_LINES],
@@ -125,7 +125,7 @@ def difference(old: str, new: str) -> list[str]:
 
 
 def text_of(data: bytes) -> str:
-    """The text of a file; "" for what is binary or too large to be read."""
+    """Return the text of a file; "" for what is binary or too large to be read."""
     return "" if len(data) > MOST_BYTES or b"\0" in data else data.decode("utf-8", "replace")
 
 
@@ -135,7 +135,7 @@ def is_config(evaluator: TreeEvaluator, suite: Suites, path: str) -> bool:
 
 
 def put_back(changes: Iterable[Change]) -> dict[str, Entry | None]:
-    """What undoes these changes: the base's files, and new ones gone."""
+    """Return what undoes these changes: the base's files, and new ones gone."""
     return {
         c.path: (c.old_mode, c.old_oid) if c.old_oid and c.status != "A" else None for c in changes
     }

@@ -53,12 +53,12 @@ class DisguisedPlace:
         return self.hands.run(room, [*THROUGH_A_SHELL, *argv])
 
     def put(self, name: str, text: str) -> str:
-        """A file in the folder. Returns the name by which a process finds it."""
+        """Return a file in the folder. Returns the name by which a process finds it."""
         (self.folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
         return f"{self.seen}/{name}"
 
     def read_back(self, name: str) -> bytes | None:
-        """What a process wrote into a file of the folder; None where it wrote none."""
+        """Return what a process wrote into a file of the folder; None where it wrote none."""
         return self.hands.report(self.folder / name)
 
 
@@ -97,7 +97,7 @@ def elsewhere(
 
 
 def moved(hands: CommandRunner, room: SandboxSpec, folder: Path) -> SandboxSpec:
-    """The room with its tree in another place.
+    """Return the room with its tree in another place.
 
     In a sandbox the old place shows it too, for reading: programs of an environment name their
     interpreter by its whole path. Without one the checkout itself is moved, where it can be.
@@ -124,7 +124,7 @@ def moved(hands: CommandRunner, room: SandboxSpec, folder: Path) -> SandboxSpec:
 
 
 def apart(place: Path, old: Path, new: Path) -> Path:
-    """A place below `old`, below `new` instead; any other as it is."""
+    """Return a place below `old`, below `new` instead; any other as it is."""
     return new / place.relative_to(old) if place.is_relative_to(old) else place
 
 
@@ -141,7 +141,7 @@ def borrows(room: SandboxSpec, own: Path) -> None:
 
 
 def without_history(evaluator: TreeEvaluator, room: SandboxSpec, tree: str) -> SandboxSpec:
-    """The checkout with a history of one commit, where it had any.
+    """Return the checkout with a history of one commit, where it had any.
 
     Its .git was just made, and nothing has run in it.
     """

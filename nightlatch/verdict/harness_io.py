@@ -50,7 +50,7 @@ Harness = Mapping[str, HarnessUse]
 
 @cache
 def shipped_tools() -> Tools:
-    """The tools that the package knows."""
+    """Return the tools that the package knows."""
     return parse_tools(data.text("shipped", "harness.toml"))
 
 
@@ -68,13 +68,13 @@ class TreeFiles:
     texts: Memo[str, str] = field(default_factory=Memo)
 
     def text(self, path: str) -> str:
-        """The text of one file, read once."""
+        """Return the text of one file, read once."""
         return self.texts.get(path, lambda: self.read(path))
 
 
 def harness_of(commands: Iterable[str], tree: TreeFiles, *, whole: bool = False) -> Harness:
-    """Every file that the commands run through, followed from file to file; `whole`: also what
-    judges nothing."""
+    """Return every file that the commands run through, followed from file to file; `whole`: also
+    what judges nothing."""
     tools = shipped_tools()
     place = HarnessFile(paths=tree.paths, programs=tree.programs)
     # Breadth first: where MOST_FILES is reached, what the commands themselves name was looked at.
@@ -106,7 +106,7 @@ def changed(harness: Harness, candidate: TreeFiles) -> Iterator[tuple[str, str, 
 
 
 def restored(harness: Harness, path: str, new: str | None) -> str:
-    """The text of a file with the base's part of it."""
+    """Return the text of a file with the base's part of it."""
     used = harness[path]
     return put_back(used.parts[0][0], used.text, new, shipped_tools())
 
@@ -164,8 +164,8 @@ def changes_of(evaluator: TreeEvaluator, comparison: Comparison) -> HarnessChang
 def run_outside(
     evaluator: TreeEvaluator, base: TreeFiles, head: TreeFiles, free: Callable[[str], bool]
 ) -> Iterator[str]:
-    """The files that differ of those that the person's own commands run as the person, outside
-    every sandbox, with the lines.
+    """Yield the files that differ of those that the person's own commands run as the person,
+    outside every sandbox, with the lines.
 
     Whatever such a command leads to counts, whether it judges anything or not, and what is not
     there yet counts where it is named.
@@ -182,7 +182,7 @@ def run_outside(
 
 
 def paths_named(at: str, text: str) -> Iterator[str]:
-    """The paths that a file's words may stand for, seen from the project and from the file's
+    """Yield the paths that a file's words may stand for, seen from the project and from the file's
     own folder."""
     for word in set(PATH_WORD.findall(text)):
         yield from (
@@ -194,8 +194,8 @@ def paths_named(at: str, text: str) -> Iterator[str]:
 def changes_on_the_way(
     evaluator: TreeEvaluator, comparison: Comparison, said: VerifyResult
 ) -> HarnessChanges:
-    """The same for files that only the run itself shows: what a verify read of its tests' own
-    programs, and of tools.
+    """Return the same for files that only the run itself shows: what a verify read of its tests'
+    own programs, and of tools.
 
     A test is compared with the base's in other ways; what it starts or loads from beside it is not.
     """
@@ -223,7 +223,8 @@ def changes_on_the_way(
 def beside_tests(
     evaluator: TreeEvaluator, comparison: Comparison, changes: Iterable[Change]
 ) -> list[Change]:
-    """The changes of what lies among the tests and is neither collected nor configuration."""
+    """Return the changes of what lies among the tests and is neither collected nor
+    configuration."""
     tests = {change.path for change in comparison.tests}
     return [
         change
@@ -237,15 +238,15 @@ def beside_tests(
 def programs_of_tools(
     evaluator: TreeEvaluator, base: TreeFiles, changes: Sequence[Change]
 ) -> list[Change]:
-    """The changes of programs that belong to a tool, whatever words led to them."""
+    """Return the changes of programs that belong to a tool, whatever words led to them."""
     texts = {own: base.text(own) for own in (evaluator.project_path(c.path) for c in changes)}
     tools = {item.path for item in traced_harness(texts, texts, shipped_tools())}
     return [c for c in changes if evaluator.project_path(c.path) in tools]
 
 
 def other_commands(evaluator: TreeEvaluator, comparison: Comparison) -> list[str]:
-    """The commands that judge anything but this feature: checks, gates, a test command of the
-    settings, other features' verify."""
+    """Return the commands that judge anything but this feature: checks, gates, a test command of
+    the settings, other features' verify."""
     checks = [f"./{file}" for file in evaluator.check_files(comparison.base)]
     rest = [
         command
@@ -268,7 +269,7 @@ def other_commands(evaluator: TreeEvaluator, comparison: Comparison) -> list[str
 
 
 def spared(evaluator: TreeEvaluator, comparison: Comparison) -> Callable[[str], bool]:
-    """The paths that are looked after elsewhere, as tests and checks are, or that the person
+    """Return the paths that are looked after elsewhere, as tests and checks are, or that the person
     lets this feature change."""
     is_check, may_change = matcher([CHECKS]), matcher(comparison.feature.may_change)
     tests = {
@@ -283,7 +284,7 @@ def spared(evaluator: TreeEvaluator, comparison: Comparison) -> Callable[[str], 
 
 
 def files_of(evaluator: TreeEvaluator, rev: str) -> TreeFiles:
-    """The files of a tree, each read when it is asked for."""
+    """Return the files of a tree, each read when it is asked for."""
     entries = {evaluator.project_path(path): entry for path, entry in evaluator.files(rev).items()}
 
     def read(path: str) -> str:
@@ -301,7 +302,7 @@ def files_of(evaluator: TreeEvaluator, rev: str) -> TreeFiles:
 def entry(
     evaluator: TreeEvaluator, base: str, harness: Harness, path: str, new: str | None
 ) -> Entry:
-    """The file with the base's part of it."""
+    """Return the file with the base's part of it."""
     mode, oid = evaluator.files(base)[evaluator.repo_path(path)]
     text = restored(harness, path, new)
     return (
@@ -312,6 +313,6 @@ def entry(
 
 
 def shown(path: str, old: str, new: str | None) -> str:
-    """A path and the lines of it that differ."""
+    """Return a path and the lines of it that differ."""
     lines = ["is gone"] if new is None else difference(old, new)
     return "\n".join([path, *lines])

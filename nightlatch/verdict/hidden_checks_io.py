@@ -23,7 +23,7 @@ LONGEST_HINT = 200
 
 
 def folder(project: Project) -> Path | None:
-    """Where they lie.
+    """Return where they lie.
 
     Raises ConfigError for a folder that is not there, or that agents would find in their checkout.
     """
@@ -45,14 +45,14 @@ def folder(project: Project) -> Path | None:
 
 
 def checks_in(place: Path) -> list[Path]:
-    """The executable files of the folder, in the order of their names."""
+    """Return the executable files of the folder, in the order of their names."""
     return sorted(file for file in place.iterdir() if file.is_file() and os.access(file, os.X_OK))
 
 
 def examine(
     hands: CommandRunner, room: SandboxSpec, place: Path, env: Mapping[str, str]
 ) -> tuple[Reason, ...]:
-    """What each check in name order comes to, told by its hint alone."""
+    """Return what each check in name order comes to, told by its hint alone."""
     inside = replace(room, hidden=(), readable=(*room.readable, (place, Path(INSIDE, "held-back"))))
     said = []
     for file in checks_in(place):
@@ -68,6 +68,6 @@ def examine(
 
 
 def hint(file: Path) -> str:
-    """What the person lets others know of a check that fails."""
+    """Return what the person lets others know of a check that fails."""
     found = HINT.search(bounded(file) or b"")
     return line(found[1].decode("utf-8", "replace"), LONGEST_HINT) if found else "it gives no hint"

@@ -42,8 +42,8 @@ class ProbeSample:
 def sample_of(
     evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, e: Evidence
 ) -> ProbeSample | None:
-    """What a suite's tests of the base that speak of the changed code have to say; None where
-    there is nothing to put beside them."""
+    """Return what a suite's tests of the base that speak of the changed code have to say; None
+    where there is nothing to put beside them."""
     kind = suite.runner.canary
     texts = test_texts(evaluator, comparison, suite, e)
     if kind is None or not texts:
@@ -69,7 +69,7 @@ def sample_of(
 
 
 def with_other_values(evaluator: TreeEvaluator, texts: Mapping[str, str]) -> dict[str, Entry]:
-    """These files with other expected values, those left out that expect nothing."""
+    """Return these files with other expected values, those left out that expect nothing."""
     changed = {path: other_expectations(path, text) for path, text in texts.items()}
     return {
         evaluator.repo_path(path): (
@@ -82,7 +82,7 @@ def with_other_values(evaluator: TreeEvaluator, texts: Mapping[str, str]) -> dic
 
 
 def ids_of_files(comparison: Comparison, e: Evidence, files: Collection[str]) -> list[str]:
-    """The ids of these files that pass at the base and are to go on passing."""
+    """Return the ids of these files that pass at the base and are to go on passing."""
     passed = (i for i in e.base_tests.passed if any(is_of_file(file_of(i), path) for path in files))
     return sorted(i for i in passed if not supersedes(comparison.feature.supersedes, i))
 
@@ -90,7 +90,8 @@ def ids_of_files(comparison: Comparison, e: Evidence, files: Collection[str]) ->
 def plant(
     kind: Canary, suite: Suite, seed: Iterable[str], beside: tuple[str, str], modules: Sequence[str]
 ) -> PlantedCanary:
-    """A canary beside a test file, whose name and text these are; the seed gives it its name."""
+    """Return a canary beside a test file, whose name and text these are; the seed gives it its
+    name."""
     file, text = beside
     # The name follows from trees alone, so nobody can know it before the work is done.
     canary_file = canary.plant(kind, f"q{digest(*seed)[:10]}", suite.local(file), text, modules)
@@ -98,7 +99,7 @@ def plant(
 
 
 def changed_modules(evaluator: TreeEvaluator, comparison: Comparison, suite: Suite) -> list[str]:
-    """The files of code that changed below a suite's folder, as it names them."""
+    """Return the files of code that changed below a suite's folder, as it names them."""
     paths = map(evaluator.project_path, comparison.sources)
     return [suite.local(path) for path in paths if suite.below(path)]
 
@@ -106,7 +107,7 @@ def changed_modules(evaluator: TreeEvaluator, comparison: Comparison, suite: Sui
 def test_texts(
     evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, e: Evidence
 ) -> dict[str, str]:
-    """The base's test files that have ids which pass, as texts: those beside changed code
+    """Return the base's test files that have ids which pass, as texts: those beside changed code
     first, where there are many."""
     is_test = matching(suite.patterns(suite.runner.files.tests))
     is_code = matching(suite.patterns(suite.runner.files.code))
@@ -133,7 +134,7 @@ def has_ids(path: str, files: Collection[str]) -> bool:
 
 
 def goldens(evaluator: TreeEvaluator, comparison: Comparison, suite: Suite) -> dict[str, str]:
-    """The base's files of expected output, as texts."""
+    """Return the base's files of expected output, as texts."""
     files = evaluator.test_files(comparison.base, comparison.suite)
     paths = [
         path
@@ -163,7 +164,7 @@ def is_of_file(file: str, path: str) -> bool:
 
 
 def examine(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> IntegrityResult:
-    """What comes out green on the candidate though it has to fail, in each suite that what
+    """Return what comes out green on the candidate though it has to fail, in each suite that what
     changed may bend."""
     parts = [
         examine_suite(evaluator, comparison, one, e)
@@ -180,7 +181,7 @@ def examine(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> In
 def suites_in_question(
     evaluator: TreeEvaluator, comparison: Comparison, e: Evidence
 ) -> list[Suite]:
-    """The suites that what changed may bend, as far as they can be asked."""
+    """Return the suites that what changed may bend, as far as they can be asked."""
     absent = e.base_tests.absent_suites
     bent = comparison.suite.concerned(
         evaluator.project_path(change.path) for change in comparison.changes
@@ -191,7 +192,7 @@ def suites_in_question(
 def examine_suite(
     evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, e: Evidence
 ) -> IntegrityResult:
-    """The same for one suite; what the base's own run cannot tell apart is left aside."""
+    """Return the same for one suite; what the base's own run cannot tell apart is left aside."""
     sample = sample_of(evaluator, comparison, suite, e)
     if sample is None:
         return IntegrityResult()
@@ -227,7 +228,8 @@ def examine_suite(
 def requests_ahead(
     evaluator: TreeEvaluator, comparison: Comparison, e: Evidence
 ) -> Iterator[RunRequest]:
-    """The runs that `examined` is going to ask for, so that they may be done beside others."""
+    """Yield the runs that `examined` is going to ask for, so that they may be done beside
+    others."""
     for suite in suites_in_question(evaluator, comparison, e):
         sample = sample_of(evaluator, comparison, suite, e)
         if sample:
@@ -247,7 +249,7 @@ def requests_ahead(
 def name_on_base(
     evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, sample: ProbeSample
 ) -> str:
-    """The name by which the sample's run on the base is kept."""
+    """Return the name by which the sample's run on the base is kept."""
     files = (f"{path}\0{oid}" for path, (_, oid) in sample.files.items())
     return "must-fail-" + digest(
         evaluator.part_name(comparison.base, suite), sample.base.path, *files
@@ -257,7 +259,7 @@ def name_on_base(
 def on_base(
     evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, sample: ProbeSample
 ) -> SuiteResult:
-    """The sample's run on the base, which is made once."""
+    """Return the sample's run on the base, which is made once."""
     name = name_on_base(evaluator, comparison, suite, sample)
     known = evaluator.cache.recall(name, codec.results_from)
     if known is None:
@@ -274,7 +276,7 @@ def run_planted(
     sample: ProbeSample,
     planted: PlantedCanary,
 ) -> SuiteResult:
-    """A run of the sample, with a canary, on a tree."""
+    """Return a run of the sample, with a canary, on a tree."""
     asked = request_of(evaluator, comparison, suite, tree, sample, planted)
     return evaluator.run(
         comparison.base, asked.tree, comparison.suite, [*asked.only], asked.seconds
@@ -289,7 +291,7 @@ def request_of(
     sample: ProbeSample,
     planted: PlantedCanary,
 ) -> RunRequest:
-    """The run of a sample and a canary on a tree."""
+    """Return the run of a sample and a canary on a tree."""
     entry = (FILE, evaluator.repo.write_blob(planted.text.encode()))
     whole = evaluator.repo.tree_with(
         tree, {**sample.files, evaluator.repo_path(planted.path): entry}
@@ -312,7 +314,7 @@ def request_of(
 def compare_runs(
     e: Evidence, sample: ProbeSample, before: SuiteResult, after: SuiteResult
 ) -> IntegrityResult:
-    """The candidate's run beside the base's."""
+    """Return the candidate's run beside the base's."""
     if after.answer is CheckStatus.FAULT:
         return IntegrityResult(not_run=("tests that must fail: their run was cut off",))
     plain = e.runs.old or e.runs.own or e.base_tests

@@ -121,7 +121,7 @@ class Exhibit:
     cut: bool = False
 
     def quotable(self) -> Iterator[str]:
-        """The lines that can prove something: not those that the candidate took away."""
+        """Yield the lines that can prove something: not those that the candidate took away."""
         shown = (line for line in self.lines if not (self.diff and line.startswith(("-", "@"))))
         yield from (folded(visible(line[1:] if self.diff else line)) for line in shown)
 
@@ -168,7 +168,7 @@ def criteria_digest(feature: Feature) -> str:
 
 
 def asked(feature: Feature, green: Iterable[str]) -> tuple[Criterion, ...]:
-    """The criteria that no check proves already, the feature as a whole where none is left;
+    """Return the criteria that no check proves already, the feature as a whole where none is left;
     `green` are the names of what passed."""
     proved = {kind for name in green for kind in kinds(name)}
     left = [text for text in feature.criteria if not (passing(text) and kinds(text) <= proved)]
@@ -186,7 +186,7 @@ def passing(text: str) -> bool:
 
 
 def kinds(text: str) -> frozenset[str]:
-    """The kinds of checks that a text speaks of."""
+    """Return the kinds of checks that a text speaks of."""
     said = set(re.findall(r"[^\W_]+", text.casefold()))
     return frozenset(kind for kind, names in KINDS.items() if said & set(names.split()))
 
@@ -194,7 +194,7 @@ def kinds(text: str) -> frozenset[str]:
 def came_to(
     own: SuiteResult | None, checks: Iterable[Check], proof: Iterable[str], verify: str
 ) -> dict[str, str]:
-    """What was run and how it came out, by name."""
+    """Return what was run and how it came out, by name."""
     said = {"the tests": own.summary()} if own and own.ids else {}
     said |= (
         {
@@ -219,8 +219,8 @@ def came_to(
 def matter(
     texts: Sequence[Text], results: Mapping[str, str], own: str | None = None
 ) -> tuple[Exhibit, ...]:
-    """What there is to show, within what a judge can read: source first, then tests, then what
-    checks came to.
+    """Return what there is to show, within what a judge can read: source first, then tests, then
+    what checks came to.
 
     It is masked where `own` gives the person's words. What is left out is said; nobody misses what
     a lock file holds.
@@ -258,8 +258,8 @@ def matter(
 
 
 def diff(old: str | None, new: str | None) -> Iterator[str]:
-    """What became of one file, with marked lines; of a file that is gone only that, and of one
-    too large to compare all of the new one."""
+    """Yield what became of one file, with marked lines; of a file that is gone only that, and of
+    one too large to compare all of the new one."""
     before, after = (old or "").splitlines(), (new or "").splitlines()
     if new is None:
         yield f"-(the file is gone; it had {len(before)} lines)"
@@ -291,7 +291,7 @@ def fitting(lines: Sequence[str], room: int) -> tuple[tuple[str, ...], bool]:
 def second(
     first: JudgePrompt, texts: Sequence[Text], results: Mapping[str, str], nonce: str
 ) -> JudgePrompt | None:
-    """The look without comments, prose and pictures; None where that takes nothing away."""
+    """Return the look without comments, prose and pictures; None where that takes nothing away."""
     feature = first.feature
     own = "\n".join((feature.title, feature.description, *feature.steps, *feature.criteria))
     plain = matter(texts, results, own)
@@ -302,7 +302,7 @@ def second(
 def brief(
     hearing: JudgePrompt, templates: Callable[[str], tuple[str, str]], complaint: str = ""
 ) -> str:
-    """What the judge is told. Fences are made here, so that no edit of the template can open
+    """Return what the judge is told. Fences are made here, so that no edit of the template can open
     them."""
     from nightlatch.util.templates import renderer
 
@@ -320,8 +320,8 @@ def brief(
 
 
 def fence(exhibit: Exhibit, hearing: JudgePrompt) -> str:
-    """An exhibit inside its fence: every line of it is marked, printable, and cannot be the end
-    of the fence."""
+    """Return an exhibit inside its fence: every line of it is marked, printable, and cannot be the
+    end of the fence."""
     titles = {
         "source": "source that changed",
         "test": "tests that changed",
@@ -348,7 +348,7 @@ def visible(text: str) -> str:
 
 
 def heard(said: str, hearing: JudgePrompt, schema: Mapping[str, Any]) -> Judged | str:
-    """What the last JSON object of the judge's words comes to, or why it cannot be read."""
+    """Return what the last JSON object of the judge's words comes to, or why it cannot be read."""
     from jsonschema import Draft202012Validator
 
     found = last_object(said[-LONGEST_SAID:])
@@ -368,7 +368,7 @@ def heard(said: str, hearing: JudgePrompt, schema: Mapping[str, Any]) -> Judged 
 
 
 def last_object(said: str) -> dict[str, Any] | None:
-    """The last JSON object in a text, None where there is none."""
+    """Return the last JSON object in a text, None where there is none."""
     found = None
     place = said.find("{")
     decoder = json.JSONDecoder()
@@ -382,7 +382,7 @@ def last_object(said: str) -> dict[str, Any] | None:
 
 
 def weighed(answers: Mapping[str, Mapping[str, str]], hearing: JudgePrompt) -> Judged:
-    """The sum of the answers.
+    """Return the sum of the answers.
 
     A quote that was not shown makes an answer worthless, and so does a met without a quote.
     """
@@ -413,25 +413,25 @@ def weighed(answers: Mapping[str, Mapping[str, str]], hearing: JudgePrompt) -> J
 
 
 def quotable_lines(hearing: JudgePrompt) -> list[str]:
-    """Every line of what was shown that can prove something."""
+    """Return every line of what was shown that can prove something."""
     return [line for exhibit in hearing.exhibits for line in exhibit.quotable()]
 
 
 def removed_lines(hearing: JudgePrompt) -> list[str]:
-    """The lines that the candidate took away, as the judge was shown them."""
+    """Return the lines that the candidate took away, as the judge was shown them."""
     diffs = [exhibit for exhibit in hearing.exhibits if exhibit.diff]
     removed = (line for exhibit in diffs for line in exhibit.lines if line.startswith("-"))
     return [folded(visible(line[1:])) for line in removed]
 
 
 def worthless(reply: JudgeAnswer, word: str) -> JudgeAnswer:
-    """An answer whose quote stands nowhere, as one that tells nothing."""
+    """Return an answer whose quote stands nowhere, as one that tells nothing."""
     why = f"it says {word} and quotes what it was not shown: {reply.quote[:120]}"
     return replace(reply, why=why, quote="")
 
 
 def too_large(criteria: Iterable[Criterion]) -> list[JudgeAnswer]:
-    """The answers where not all of the source could be shown."""
+    """Return the answers where not all of the source could be shown."""
     why = "the change is too large to be shown whole"
     return [JudgeAnswer(criterion=criterion.text, why=why) for criterion in criteria]
 
@@ -454,8 +454,8 @@ def is_shown(part: str, lines: Collection[str]) -> bool:
 
 
 def ruled(judged: Judged | None) -> tuple[Reason, ...]:
-    """What the judge's answer has to say: one reason for each criterion, so that each is told
-    whole."""
+    """Return what the judge's answer has to say: one reason for each criterion, so that each is
+    told whole."""
     match judged:
         case NotMet(met=met, of=of, said=said):
             count = f"the judge finds {met} of {of} criteria met, and not this one"
@@ -470,13 +470,13 @@ def ruled(judged: Judged | None) -> tuple[Reason, ...]:
 
 
 def details(told: JudgeAnswer) -> Iterator[str]:
-    """The criterion, why it is not met, and the line that was quoted."""
+    """Yield the criterion, why it is not met, and the line that was quoted."""
     yield f'"{told.criterion}"'
     yield from filter(None, (told.why, told.quote and f"`{told.quote}`"))
 
 
 def summary(judged: Judged | None, feature: Feature) -> str:
-    """The answer in a few words, with the digest of the criteria that it is about; "" where
+    """Return the answer in a few words, with the digest of the criteria that it is about; "" where
     nobody was asked."""
     if judged is None:
         return ""

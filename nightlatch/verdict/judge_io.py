@@ -121,7 +121,7 @@ class JudgeRunner:
     off: frozenset[str] = field(default_factory=frozenset)
 
     def hear(self, case: JudgeInput) -> tuple[Judged, Usage]:
-        """The first answer that counts, and what all of them cost."""
+        """Return the first answer that counts, and what all of them cost."""
         answer, usage = self.heard(case)
         for agent in self.spare:
             if not isinstance(answer, NoAnswer) or self.hooks.stop():
@@ -135,7 +135,7 @@ class JudgeRunner:
         return answer, usage
 
     def heard(self, case: JudgeInput) -> tuple[Judged, Usage]:
-        """The answer of one judge.
+        """Return the answer of one judge.
 
         Who says met looks again, where comments, prose or pictures could have talked to it.
         """
@@ -156,7 +156,7 @@ class JudgeRunner:
         return answer, usage
 
     def look(self, hearing: JudgePrompt, pictures: Iterable[Path]) -> tuple[Judged, Usage]:
-        """One look; an answer that cannot be read is asked for once more."""
+        """Return one look; an answer that cannot be read is asked for once more."""
         usage, complaint = Usage(), ""
         schema = json.loads(data.text("schema", "judge.json"))
         # Models forget a bracket now and then; who answers wrongly twice would do so again.
@@ -218,7 +218,7 @@ class JudgeRunner:
         return self.secrets.hide(ears.words), end
 
     def run(self, brief: Path, place: Path, transcript: Path, ears: LastMessage) -> AgentEnd:
-        """The agent in its room.
+        """Return the agent in its room.
 
         A program of the project is started from the person's checkout: the room holds nothing of
         it.
@@ -261,8 +261,8 @@ class JudgeRunner:
 
 
 def hired(project: Project, worker: str) -> Agent | None:
-    """Who judges the work of an agent: whom loop.toml names, else the same shipped CLI if it is
-    here; None where nobody does."""
+    """Return who judges the work of an agent: whom loop.toml names, else the same shipped CLI if it
+    is here; None where nobody does."""
     wanted, config = project.config.judge, project.config
     name = wanted.agent or worker
     if wanted.when == "never" or name == "scripted":
@@ -273,7 +273,7 @@ def hired(project: Project, worker: str) -> Agent | None:
 
 
 def spare(project: Project, worker: str) -> tuple[Agent, ...]:
-    """Who judges where that one gives no answer: the other agents of the run that are here,
+    """Return who judges where that one gives no answer: the other agents of the run that are here,
     unless loop.toml names a judge."""
     config = project.config
     nobody = bool(config.judge.agent) or config.judge.when == "never"
@@ -297,7 +297,7 @@ def bench(
     limited: Callable[[Agent, datetime | None], None] = nothing,
     stop: Callable[[], bool] = lambda: False,
 ) -> JudgeRunner | None:
-    """The bench of one session, None where nobody judges it."""
+    """Return the bench of one session, None where nobody judges it."""
     agent = hired(project, worker)
     if agent is None:
         return None
@@ -322,7 +322,7 @@ def bench(
 
 
 def left_by_checks(folder: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
-    """The texts, by a name that says nothing, and the pictures that checks left."""
+    """Return the texts, by a name that says nothing, and the pictures that checks left."""
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     texts = [
         (bounded(file) or b"").decode("utf-8", "replace")[:LONGEST_TEXT]

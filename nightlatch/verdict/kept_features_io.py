@@ -15,8 +15,8 @@ SHARE = 0.25  # of limits.check
 
 
 def passing(evaluator: TreeEvaluator, base: str, feature: Feature) -> list[Feature]:
-    """The other features that pass at the base by a command, those aside that this one is meant
-    to end."""
+    """Return the other features that pass at the base by a command, those aside that this one is
+    meant to end."""
     named = feature.supersedes
     return [
         other
@@ -71,7 +71,8 @@ def reverify(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Rev
 
 
 def quickest_first(features: Iterable[Feature], known: Mapping[str, VerifyResult]) -> list[Feature]:
-    """The features by how long their verify took at the base; those not run yet come first."""
+    """Return the features by how long their verify took at the base; those not run yet come
+    first."""
 
     def seconds(feature: Feature) -> float:
         result = known.get(proof_name(feature))

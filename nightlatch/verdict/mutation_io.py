@@ -53,14 +53,14 @@ class TestSide:
     fault: str = ""
 
     def kills(self, mutant: Mutant, patience: int = 1) -> SuiteResult | None:
-        """The results where one of the ids does not pass any more: it fails, hangs, or cannot
-        be loaded."""
+        """Return the results where one of the ids does not pass any more: it fails, hangs, or
+        cannot be loaded."""
         found = self.made_ready(mutant, patience)()
         self.checkout.leave_if_written()
         return found if self.missing(found) else None
 
     def made_ready(self, mutant: Mutant, patience: int = 1) -> Callable[[], SuiteResult]:
-        """The same run, of which only the suite itself is left to do."""
+        """Return the same run, of which only the suite itself is left to do."""
         timeout = patience * (SPARE_TIMES * self.seconds + SPARE_SECONDS)
         return self.checkout.made_ready(
             self.ids, timeout, self.checkout.evaluator.repo_path(mutant.path), mutant.text
@@ -76,7 +76,7 @@ class TestSide:
 def kills_of_both(
     old: TestSide, new: TestSide, mutant: Mutant, twin: Mutant
 ) -> tuple[SuiteResult | None, SuiteResult | None]:
-    """What kills the fault on either side, at the same time where there is a processor for
+    """Return what kills the fault on either side, at the same time where there is a processor for
     each: whichever is not asked for costs none."""
     jobs = [
         Job(name=mutant.says, work=side.made_ready(fault))
@@ -97,8 +97,8 @@ def compare_tests(
     seconds: float = SECONDS,
     most: int = MOST,
 ) -> MutationResult:
-    """What the base's versions of the changed tests notice and the candidate's do not; `before`
-    and `after` are the ids that pass in each.
+    """Return what the base's versions of the changed tests notice and the candidate's do not;
+    `before` and `after` are the ids that pass in each.
 
     Both are run on the candidate's code. Tests of the base that do not pass there, for it behaves
     otherwise now, are run on the base's instead, and count with the faults that can be put into
@@ -147,7 +147,7 @@ def compare_suite(
     seconds: float,
     most: int,
 ) -> MutationResult:
-    """The same for one suite, whose changed files and ids these are."""
+    """Return the same for one suite, whose changed files and ids these are."""
     began = monotonic()
     old = ids_of(evaluator, comparison.base, changed, before, suite)
     old = frozenset(i for i in old if not supersedes(comparison.feature.supersedes, i))
@@ -187,7 +187,7 @@ def compare_suite(
 
 
 def changed_tests(evaluator: TreeEvaluator, comparison: Comparison) -> frozenset[str]:
-    """What differs and is a test, a helper or test data; mere configuration is judged by its
+    """Return what differs and is a test, a helper or test data; mere configuration is judged by its
     text."""
     return frozenset(
         path
@@ -197,7 +197,7 @@ def changed_tests(evaluator: TreeEvaluator, comparison: Comparison) -> frozenset
 
 
 def passing_side(checkout: ReusedCheckout, ids: frozenset[str]) -> TestSide:
-    """The ids that pass with nothing changed, and how long they take."""
+    """Return the ids that pass with nothing changed, and how long they take."""
     began = monotonic()
     found = (
         checkout.run(ids, checkout.evaluator.hands.timeout)
@@ -227,7 +227,7 @@ class FaultTally:
     untried: list[str] = field(default_factory=list)
 
     def result(self) -> MutationResult:
-        """What the tests have noticed, and what they have not."""
+        """Return what the tests have noticed, and what they have not."""
         untried = [*self.untried]
         if self.unloadable and not self.killed:
             untried.append("the code cannot be loaded with any change in it")
@@ -286,7 +286,7 @@ def try_fault(
 
 
 def patient_kill(new: TestSide, twin: Mutant, killed: SuiteResult | None) -> SuiteResult | None:
-    """What kills a fault, asked once more with patience where the run was only cut off."""
+    """Return what kills a fault, asked once more with patience where the run was only cut off."""
     # A busy machine cuts a run off too, which proves nothing.
     if killed and killed.answer is CheckStatus.FAULT:
         return new.kills(twin, PATIENT)
@@ -294,7 +294,7 @@ def patient_kill(new: TestSide, twin: Mutant, killed: SuiteResult | None) -> Sui
 
 
 def sum_of(parts: Iterable[MutationResult]) -> MutationResult:
-    """What several suites came to, as one result."""
+    """Return what several suites came to, as one result."""
     every = tuple(parts)
     return MutationResult(
         killed=sum(part.killed for part in every),
@@ -340,7 +340,7 @@ def mutant_pairs(
 
 
 def code_files(evaluator: TreeEvaluator, suite: Suite, tree: str) -> list[str]:
-    """The files of a tree that hold code in the language of a suite, tests among them."""
+    """Return the files of a tree that hold code in the language of a suite, tests among them."""
     is_code = matching(suite.patterns(suite.runner.files.code))
     entries = evaluator.files(tree).items()
     files = [evaluator.project_path(path) for path, (mode, _) in entries if mode in FILES]
@@ -350,14 +350,14 @@ def code_files(evaluator: TreeEvaluator, suite: Suite, tree: str) -> list[str]:
 def words_spoken_of(
     comparison: Comparison, changed: Collection[str], texts: Mapping[str, str]
 ) -> frozenset[str]:
-    """The names around what differs in tests, and all names of those that only use it."""
+    """Return the names around what differs in tests, and all names of those that only use it."""
     differing = {t.path: (t.old or "", t.new or "") for t in comparison.texts if t.path in changed}
     users_of_it = [(whole, "") for path, whole in texts.items() if path not in differing]
     return words([*differing.values(), *users_of_it])
 
 
 def words(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
-    """The names around everything that differs."""
+    """Return the names around everything that differs."""
     lines = (
         line
         for old, new in texts
@@ -369,8 +369,8 @@ def words(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
 def ids_of(
     evaluator: TreeEvaluator, rev: str, changed: frozenset[str], ids: Collection[str], suite: Suite
 ) -> frozenset[str]:
-    """The ids of the test files that changes concern; all of them where ids do not tell their
-    files."""
+    """Return the ids of the test files that changes concern; all of them where ids do not tell
+    their files."""
     paths = concerned_files(evaluator, rev, changed, suite)
     there = frozenset(map(evaluator.project_path, evaluator.files(rev)))
     found = frozenset(i for i in ids if belongs(i, paths))
@@ -399,13 +399,15 @@ def concerned_files(
 
 
 def names_of_data(paths: Iterable[str]) -> frozenset[str]:
-    """The words by which a test may name these files of data: their own, and their folders'."""
+    """Return the words by which a test may name these files of data: their own, and their
+    folders'."""
     names = (name for path in paths for name in (basename(path), basename(dirname(path))))
     return frozenset(filter(None, names))
 
 
 def tests_naming(data: Collection[str], texts: Mapping[str, str]) -> frozenset[str]:
-    """The tests that name changed data; all of them where none does, for any may build the name."""
+    """Return the tests that name changed data; all of them where none does, for any may build the
+    name."""
     reading = frozenset(
         path
         for path, whole in texts.items()
@@ -425,5 +427,5 @@ def belongs(name: str, paths: Iterable[str]) -> bool:
 
 
 def text(evaluator: TreeEvaluator, rev: str, path: str) -> str:
-    """The text of a file of the project, "" where there is none."""
+    """Return the text of a file of the project, "" where there is none."""
     return text_of(evaluator.repo.read(rev, evaluator.repo_path(path)) or b"")

@@ -50,7 +50,7 @@ def known_only(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) ->
 
 
 def wrote(evaluator: TreeEvaluator, comparison: Comparison) -> str:
-    """The lines that the candidate added to files which are no tests: code and data."""
+    """Return the lines that the candidate added to files which are no tests: code and data."""
     tests = {evaluator.project_path(change.path) for change in comparison.tests}
     texts = [text for text in comparison.texts if text.path not in tests and text.new]
     lines = []
@@ -96,7 +96,7 @@ def belongs(name: str, path: str) -> bool:
 
 
 def probe_id(beside: str, path: str, own: str) -> str:
-    """The id of a probe, like those of the tests beside it."""
+    """Return the id of a probe, like those of the tests beside it."""
     if path.endswith("_test.go"):
         return f"{file_of(beside)}::Test_{own}"
     return f"{path}::{own}"

@@ -100,7 +100,7 @@ EMPTIED = "every function that was added does nothing"
 
 
 def faults(evaluator: TreeEvaluator, comparison: Comparison) -> Iterator[Fault]:
-    """What each fault is, with the texts of the files that have it."""
+    """Yield what each fault is, with the texts of the files that have it."""
     own = [
         text
         for text in comparison.texts
@@ -115,7 +115,7 @@ def faults(evaluator: TreeEvaluator, comparison: Comparison) -> Iterator[Fault]:
 
 
 def small_faults(texts: Sequence[Text], seed: str) -> Iterator[Fault]:
-    """One small fault after another in the lines that were added, from every file in turn."""
+    """Yield one small fault after another in the lines that were added, from every file in turn."""
     most_of_file = max(2, MOST // max(len(texts), 1))
     for text in texts:
         lines = added(text.old or "", text.new or "")
@@ -124,7 +124,7 @@ def small_faults(texts: Sequence[Text], seed: str) -> Iterator[Fault]:
 
 
 def added(old: str, new: str) -> frozenset[int]:
-    """The numbers of the lines that only the new text has."""
+    """Return the numbers of the lines that only the new text has."""
     matcher = SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False)
     return frozenset(
         line
@@ -137,7 +137,7 @@ def added(old: str, new: str) -> frozenset[int]:
 def entries(
     evaluator: TreeEvaluator, comparison: Comparison, texts: Mapping[str, str]
 ) -> dict[str, Entry | None]:
-    """These files of the project with other texts."""
+    """Return these files of the project with other texts."""
     made: dict[str, Entry | None] = {}
     for path, text in texts.items():
         place = evaluator.repo_path(path)

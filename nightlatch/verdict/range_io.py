@@ -73,7 +73,7 @@ def opened(folder: Path, tests: str) -> Iterator[Project]:
 
 
 def tools_inside(repo: Repo) -> Iterator[str]:
-    """The caller's own tools that lie in the checkout, by PATH and as node_modules; what is
+    """Yield the caller's own tools that lie in the checkout, by PATH and as node_modules; what is
     tracked comes from the commits."""
     named = [
         Path(folder)
@@ -88,7 +88,7 @@ def tools_inside(repo: Repo) -> Iterator[str]:
 
 
 def find(repo: Repo, text: str) -> Range:
-    """What BASE..HEAD names; UsageError where it names nothing that can be compared."""
+    """Return what BASE..HEAD names; UsageError where it names nothing that can be compared."""
     old, dots, new = text.partition("..")
     # Three dots leave one with the second name, and mean something else to git.
     if not dots or new.startswith("."):
@@ -106,7 +106,7 @@ def find(repo: Repo, text: str) -> Range:
 
 
 def no_range(text: str, old: str, new: str) -> UsageError:
-    """The error for words that are no range of two commits."""
+    """Return the error for words that are no range of two commits."""
     end = plain(new) or "HEAD"
     parted = f"$(git merge-base {plain(old) or 'main'} {end})"
     fix = f"write two commits with two dots: nightlatch ratchet {parted}..{end}"
@@ -114,7 +114,7 @@ def no_range(text: str, old: str, new: str) -> UsageError:
 
 
 def commit(repo: Repo, name: str) -> str:
-    """The id of a commit that a person names; UsageError where there is none."""
+    """Return the id of a commit that a person names; UsageError where there is none."""
     found = repo.tip_of(f"{name}^{{commit}}")
     if found is None:
         raise UsageError(
@@ -126,7 +126,7 @@ def commit(repo: Repo, name: str) -> str:
 
 
 def deeper(repo: Repo) -> str:
-    """What brings the commits that a shallow clone lacks, "" where it is none."""
+    """Return what brings the commits that a shallow clone lacks, "" where it is none."""
     return (
         "git fetch --unshallow, in GitHub Actions fetch-depth: 0"
         if (repo.common_dir / "shallow").is_file()
@@ -135,7 +135,7 @@ def deeper(repo: Repo) -> str:
 
 
 def judged(project: Project, span: Range, asked: Feature) -> tuple[Verdict, list[str]]:
-    """The verdict on a range, with the files that differ."""
+    """Return the verdict on a range, with the files that differ."""
     repo = project.repo
     changes = repo.diff(span.base, span.head)
     if not changes and not asked.verify:
@@ -155,7 +155,7 @@ def examined(
     span: Range | None,
     judge: JudgeRunner | None = None,
 ) -> Verdict:
-    """The verdict on what a person changed, with what the commits of the range say of it.
+    """Return the verdict on what a person changed, with what the commits of the range say of it.
 
     Nothing is put back: they may have meant it.
     """
@@ -177,19 +177,19 @@ def examined(
 
 
 def peoples(project: Project) -> tuple[str, ...]:
-    """The files that only people change, plan and record aside: checks, CI and prompts."""
+    """Return the files that only people change, plan and record aside: checks, CI and prompts."""
     return (*(name for name in project.config.protect.paths if name not in WRITTEN_BY_LOOP), *CI)
 
 
 def with_more(verdict: Verdict, more: tuple[Reason, ...]) -> Verdict:
-    """The verdict with further reasons, held where one of them asks for it."""
+    """Return the verdict with further reasons, held where one of them asks for it."""
     holds = verdict.outcome in LANDS and any(reason.ruling is Ruling.HOLD for reason in more)
     now = replace(verdict, reasons=(*verdict.reasons, *more))
     return replace(now, safe=False, proved=None, outcome=Outcome.HELD) if holds else now
 
 
 def of_scope(project: Project, changes: tuple[Change, ...]) -> tuple[Reason, ...]:
-    """What there is to say against the kinds and places of the changed files."""
+    """Return what there is to say against the kinds and places of the changed files."""
     links = {
         c.path: os.fsdecode((project.repo.find(c.new_oid) or ("", "", b""))[2])
         for c in changes
@@ -201,7 +201,7 @@ def of_scope(project: Project, changes: tuple[Change, ...]) -> tuple[Reason, ...
 
 
 def of_base(engine: VerdictEngine, base: str) -> Iterator[Reason]:
-    """What is to be said of a base that protects little, or of which too little is known."""
+    """Yield what is to be said of a base that protects little, or of which too little is known."""
     state = engine.state(base)
     yield from too_red(state)
     blind = [
@@ -214,7 +214,7 @@ def of_base(engine: VerdictEngine, base: str) -> Iterator[Reason]:
 
 
 def too_red(state: BaselineState) -> Iterator[Reason]:
-    """What is to be said of a base that protects little.
+    """Yield what is to be said of a base that protects little.
 
     Raises FaultError where its tests or checks cannot be run at all.
     """
@@ -234,12 +234,12 @@ def trailers(repo: Repo, span: Range, name: str) -> list[tuple[str, str]]:
 
 
 def superseded(repo: Repo, span: Range) -> list[str]:
-    """The tests that commits of the range name as superseded."""
+    """Return the tests that commits of the range name as superseded."""
     return [name for _, value in trailers(repo, span, "Supersedes") for name in names_in(value)]
 
 
 def approvals(repo: Repo, span: Range) -> Approved:
-    """What commits of the range say a person approved, as far as no later commit of it went
+    """Return what commits of the range say a person approved, as far as no later commit of it went
     over the same files again."""
     found: dict[str, frozenset[str]] = {}
     for oid, value in trailers(repo, span, "Approved"):

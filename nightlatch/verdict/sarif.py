@@ -30,7 +30,7 @@ class Point:
 
 
 def points(reasons: Iterable[Reason], changed: Sequence[str], read: Read) -> list[Point]:
-    """A point for every detail.
+    """Return a point for every detail.
 
     `read` gives the texts of a file that are there, the newer one first.
     """
@@ -48,7 +48,7 @@ def points(reasons: Iterable[Reason], changed: Sequence[str], read: Read) -> lis
 
 
 def location(detail: str, changed: Sequence[str], read: Read) -> tuple[str, int]:
-    """The file and line of what a detail names: a test id, `file:line`, or a file; else the
+    """Return the file and line of what a detail names: a test id, `file:line`, or a file; else the
     first changed file."""
     first = detail.partition("\n")[0]
     file, _, inner = first.partition("::")
@@ -64,7 +64,7 @@ def location(detail: str, changed: Sequence[str], read: Read) -> tuple[str, int]
 
 
 def nearest(versions: Sequence[str], inner: str) -> int:
-    """Where a test stands in a file, or stood in its version before, as a line that the file
+    """Return where a test stands in a file, or stood in its version before, as a line that the file
     has now; 0 where it is in neither."""
     found = next((number for text in versions if (number := line_of(text, inner))), 0)
     # A line of the version before may lie behind the end of the file, where viewers show nothing.
@@ -72,7 +72,8 @@ def nearest(versions: Sequence[str], inner: str) -> int:
 
 
 def line_of(text: str, inner: str) -> int:
-    """Where a test stands, its parts looked for one below the other; 0 where it is not there."""
+    """Return where a test stands, its parts looked for one below the other; 0 where it is not
+    there."""
     at = 0
     for part in INNER.split(inner.partition("[")[0]):
         found = re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text[at:]) if part else None
@@ -81,8 +82,8 @@ def line_of(text: str, inner: str) -> int:
 
 
 def sarif(found: Sequence[Point], verdict: str, version: str) -> dict[str, object]:
-    """One run with a result for every point, as GitHub's code scanning and other viewers read
-    it."""
+    """Return one run with a result for every point, as GitHub's code scanning and other viewers
+    read it."""
     rules = list(dict.fromkeys(point.reason.rule for point in found))
     driver = {
         "name": "nightlatch",
@@ -104,7 +105,7 @@ def sarif(found: Sequence[Point], verdict: str, version: str) -> dict[str, objec
 
 
 def described(rule: str, found: Iterable[Point]) -> dict[str, object]:
-    """One rule, as viewers show it beside its results."""
+    """Return one rule, as viewers show it beside its results."""
     reason = next(p.reason for p in found if p.reason.rule == rule)
     known = listing()[rule]
     text = f"{reason.next} For example: {known.example}. When it is wrong: {known.wrong}".strip()
@@ -117,7 +118,7 @@ def described(rule: str, found: Iterable[Point]) -> dict[str, object]:
 
 
 def result(point: Point, index: int) -> dict[str, object]:
-    """One point, as viewers show it beside its line."""
+    """Return one point, as viewers show it beside its line."""
     where = {
         "artifactLocation": {"uri": quote(point.path, errors="surrogatepass")},
         "region": {"startLine": point.line},
@@ -159,7 +160,7 @@ def escaped(text: str, more: str = "") -> str:
 
 
 def summary(head: str, reasons: Iterable[Reason]) -> str:
-    """The verdict as Markdown. What others wrote stands in code, where it means nothing."""
+    """Return the verdict as Markdown. What others wrote stands in code, where it means nothing."""
     told = [f"### nightlatch: {head}", ""]
     for reason in reasons:
         told += [
@@ -170,5 +171,5 @@ def summary(head: str, reasons: Iterable[Reason]) -> str:
 
 
 def coded(text: str) -> str:
-    """A text in code marks, in which nothing of it is Markdown."""
+    """Return a text in code marks, in which nothing of it is Markdown."""
     return f"`` {line(text).replace('`', chr(0x2019))} ``"

@@ -36,7 +36,7 @@ def opened(
 
 
 def working_tree(repo: Repo) -> str:
-    """The tree of what lies in the person's checkout, ignored files aside; their own index
+    """Return the tree of what lies in the person's checkout, ignored files aside; their own index
     stays as it is."""
     with TemporaryDirectory(prefix="nightlatch-") as folder:
         # A copy of the index saves reading every file again, and the person's own stays untouched.

@@ -63,7 +63,8 @@ class UnobservedRun:
         return self.work_of((*self.new, *self.near), self.comparison.tree)
 
     def work_of(self, ids: Iterable[str], tree: str) -> Work | None:
-        """These ids as work for a program that calls them one by one; None where none can."""
+        """Return these ids as work for a program that calls them one by one; None where none
+        can."""
         how = alone.BY_RUNNER.get(self.suite.runner.name, "")
         name = f"q{digest(self.comparison.base, tree)[:10]}"
         own = [self.reported(one) for one in ids]
@@ -75,13 +76,13 @@ class UnobservedRun:
         return alone.script_work(how, name, own) if how in alone.BETWEEN else None
 
     def reported(self, name: str) -> str:
-        """An id as the suite's own runner reports it."""
+        """Return an id as the suite's own runner reports it."""
         inner = self.suite.local(name)
         package = self.suite.module if self.suite.folder and inner.find("::") > 0 else ""
         return f"{package}/{inner}" if package else inner
 
     def test_texts(self, tree: str) -> dict[str, str]:
-        """The test files of a tree by their names in the suite's folder."""
+        """Return the test files of a tree by their names in the suite's folder."""
         is_test = matching(self.suite.patterns(self.suite.runner.files.tests))
         is_code = matching(self.suite.patterns(self.suite.runner.files.code))
         paths = [
@@ -93,12 +94,12 @@ class UnobservedRun:
         return {path: self.text(path, tree) or "" for path in local}
 
     def text(self, path: str, tree: str) -> str | None:
-        """The text of a file in the suite's folder, None where there is none."""
+        """Return the text of a file in the suite's folder, None where there is none."""
         data = self.evaluator.repo.read(tree, self.evaluator.repo_path(self.suite.named(path)))
         return None if data is None else text_of(data)
 
     def entries(self, files: Mapping[str, str]) -> dict[str, Entry | None]:
-        """These files of the suite's folder, as a tree takes them."""
+        """Return these files of the suite's folder, as a tree takes them."""
         paths = (
             (self.evaluator.repo_path(self.suite.named(path)), text) for path, text in files.items()
         )
@@ -108,11 +109,11 @@ class UnobservedRun:
         }
 
     def with_files(self, tree: str, files: Mapping[str, str]) -> str:
-        """A tree with these files of the suite's folder in it."""
+        """Return a tree with these files of the suite's folder in it."""
         return self.evaluator.repo.tree_with(tree, self.entries(files)) if files else tree
 
     def alone(self, work: Work, tree: str) -> dict[str, str]:
-        """What each id comes to on a tree, called by itself in a hidden room."""
+        """Return what each id comes to on a tree, called by itself in a hidden room."""
         self.evaluator.progress.runs += 1
         with elsewhere(
             self.evaluator,
@@ -129,8 +130,8 @@ class UnobservedRun:
         return {self.suite.named(name): came for name, came in work.outcomes(told).items()}
 
     def in_clothes(self, work: Work) -> frozenset[str]:
-        """The ids that pass when they are called in the same way, but by a test of the framework
-        in the loop's usual run."""
+        """Return the ids that pass when they are called in the same way, but by a test of the
+        framework in the loop's usual run."""
         files, clothed = dressed(work)
         wanted = {
             self.suite.named(name): self.suite.named(other) for name, other in clothed.items()
@@ -146,7 +147,7 @@ class UnobservedRun:
         return frozenset(name for name, clothed in wanted.items() if clothed in found.passed)
 
     def usual(self, ids: Collection[str]) -> frozenset[str]:
-        """Those of these ids that pass once more where they are watched."""
+        """Return those of these ids that pass once more where they are watched."""
         return self.evaluator.run(
             self.comparison.base,
             self.comparison.tree,
@@ -158,8 +159,8 @@ class UnobservedRun:
     def plainly(
         self, ids: Collection[str], tree: str, usual: frozenset[Aspect] = frozenset()
     ) -> frozenset[str] | None:
-        """Those of these ids that pass by their framework's own command in a hidden room; None
-        where it cannot be told."""
+        """Return those of these ids that pass by their framework's own command in a hidden room;
+        None where it cannot be told."""
         kind = self.suite.runner
         self.evaluator.progress.runs += 1
         with elsewhere(
@@ -184,7 +185,7 @@ class UnobservedRun:
     def plain_command(
         self, place: DisguisedPlace, ids: Iterable[str], usual: frozenset[Aspect]
     ) -> tuple[list[str], dict[str, str]]:
-        """The framework's own command for these ids, and the variables that it gets."""
+        """Return the framework's own command for these ids, and the variables that it gets."""
         kind = self.suite.runner
         own = [self.suite.local(one) for one in ids]
         kit = place.put("values.mjs", (RUNNERS / "nightlatch_node.mjs").read_text(encoding="utf-8"))
@@ -227,8 +228,8 @@ def examine(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> Un
 def trial_of(
     evaluator: TreeEvaluator, comparison: Comparison, e: Evidence, suite: Suite, seconds: float
 ) -> UnobservedRun:
-    """What is tried of a suite: its new tests, and some of the base's that speak of the code that
-    changed."""
+    """Return what is tried of a suite: its new tests, and some of the base's that speak of the code
+    that changed."""
     mine = passing_ids(comparison, e, suite)
     chance = e.runs.flakiness.ids
     new = sorted((e.probes.proof or new_passing(e)) & mine - chance)[:MOST_NEW]
@@ -251,7 +252,8 @@ def trial_of(
 
 
 def passing_ids(comparison: Comparison, e: Evidence, suite: Suite) -> frozenset[str]:
-    """The ids of a suite that pass on the candidate; none where single tests are not known."""
+    """Return the ids of a suite that pass on the candidate; none where single tests are not
+    known."""
     if e.runs.own is None or not suite.by_id or suite.name in e.base_tests.absent_suites:
         return frozenset()
     passed = e.runs.own.passed
@@ -263,7 +265,7 @@ def passing_ids(comparison: Comparison, e: Evidence, suite: Suite) -> frozenset[
 def files_that_speak(
     evaluator: TreeEvaluator, comparison: Comparison, e: Evidence, suite: Suite
 ) -> list[str]:
-    """A few test files of the base that name a file of code which changed."""
+    """Return a few test files of the base that name a file of code which changed."""
     stems = {basename(path).partition(".")[0] for path in comparison.sources}
     speaks = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(stems)))})\b")
     texts = integrity_io.test_texts(evaluator, comparison, suite, e)
@@ -271,8 +273,8 @@ def files_that_speak(
 
 
 def tried(trial: UnobservedRun) -> UnobservedResult:
-    """What comes of a suite's ids, called by themselves and, those of which nothing is known then,
-    by the framework's command."""
+    """Return what comes of a suite's ids, called by themselves and, those of which nothing is known
+    then, by the framework's command."""
     told = trial.alone(trial.work, trial.comparison.tree) if trial.work else {}
     failed = [one for one, came in told.items() if came == FAILED]
     known = confirmed(trial, trial.work, failed) if trial.work and failed else UnobservedResult()
@@ -285,8 +287,8 @@ def tried(trial: UnobservedRun) -> UnobservedResult:
 
 
 def confirmed(trial: UnobservedRun, work: Work, failed: Sequence[str]) -> UnobservedResult:
-    """Which of these ids fail only for want of a framework around them: what fails at the base
-    too, or inside of one, does not."""
+    """Return which of these ids fail only for want of a framework around them: what fails at the
+    base too, or inside of one, does not."""
     again = trial.alone(work, trial.comparison.tree)
     dressed = trial.in_clothes(work)
     steady = [one for one in failed if again.get(one) == FAILED and one in dressed]
@@ -322,8 +324,8 @@ def typed_can_be_called(trial: UnobservedRun, work: Work, name: str) -> bool:
 
 
 def by_framework(trial: UnobservedRun, ids: Collection[str]) -> UnobservedResult:
-    """The same by the framework's own command, in another place with another history and other
-    variables."""
+    """Return the same by the framework's own command, in another place with another history and
+    other variables."""
     base, tree = trial.comparison.base, trial.comparison.tree
     failed = missing_from(ids, trial.plainly(ids, tree))
     failed = trial.usual(failed) if failed else failed
@@ -344,12 +346,13 @@ def by_framework(trial: UnobservedRun, ids: Collection[str]) -> UnobservedResult
 
 
 def missing_from(ids: Iterable[str], passed: frozenset[str] | None) -> frozenset[str]:
-    """Those of these ids that did not pass; none where that is not known."""
+    """Return those of these ids that did not pass; none where that is not known."""
     return frozenset() if passed is None else frozenset(ids) - passed
 
 
 def what_it_needs(trial: UnobservedRun, one: str) -> tuple[str, bool]:
-    """What a test passes only with, in words, and whether its own text asks for that openly."""
+    """Return what a test passes only with, in words, and whether its own text asks for that
+    openly."""
     tree = trial.comparison.tree
     why = [
         aspect
@@ -369,7 +372,7 @@ def what_it_needs(trial: UnobservedRun, one: str) -> tuple[str, bool]:
 def verify_again(
     evaluator: TreeEvaluator, comparison: Comparison, e: Evidence, seconds: float
 ) -> UnobservedResult:
-    """The feature's verify in a hidden room."""
+    """Return the feature's verify in a hidden room."""
     now = e.runs.now
     if now is None or now.answer is not CheckStatus.GREEN or is_tried_by_tests(comparison, now):
         return UnobservedResult()
@@ -434,7 +437,7 @@ def calls_a_runner(command: str) -> bool:
 def harness_texts(
     evaluator: TreeEvaluator, comparison: Comparison, read: Collection[str]
 ) -> list[str]:
-    """What the base says in files that a verify read and the candidate did not change."""
+    """Return what the base says in files that a verify read and the candidate did not change."""
     changed = {change.path for change in comparison.changes}
     paths = [
         path
@@ -448,14 +451,14 @@ def harness_texts(
 
 
 def source_of(how: str) -> str:
-    """What calls functions one by one, in its own language."""
+    """Return what calls functions one by one, in its own language."""
     name = {"python": "alone.py", "go": "alone.go.txt"}.get(how, "alone.mjs")
     return (RUNNERS / name).read_text(encoding="utf-8")
 
 
 def started(place: DisguisedPlace, work: Work, suite: Suite) -> list[str]:
-    """The command that calls functions one by one, once all that it needs lies in the place's
-    folder."""
+    """Return the command that calls functions one by one, once all that it needs lies in the
+    place's folder."""
     if work.how == "go":
         build = f"go build -o {place.seen}/app$n ./{work.name}/m$n && : >{place.seen}/built$n"
         step = f"{build} && {place.seen}/app$n {place.seen}/out$n"
@@ -473,7 +476,7 @@ def started(place: DisguisedPlace, work: Work, suite: Suite) -> list[str]:
 
 
 def told_by(place: DisguisedPlace, work: Work, *, ended: bool) -> dict[str, str]:
-    """What was written down of each function.
+    """Return what was written down of each function.
 
     Where a process ended before it wrote anything, everything in it failed.
     """
@@ -489,7 +492,7 @@ def told_by(place: DisguisedPlace, work: Work, *, ended: bool) -> dict[str, str]
 
 
 def read_told(said: bytes) -> dict[str, str]:
-    """What a process wrote; it ran code that nobody vouches for, so it may be anything."""
+    """Return what a process wrote; it ran code that nobody vouches for, so it may be anything."""
     try:
         data = json.loads(said)
     except ValueError:
@@ -512,7 +515,7 @@ def dressed(work: Work) -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 
 def replaced_name(beside: str, name: str) -> str:
-    """A file beside a test file that its framework takes for one too."""
+    """Return a file beside a test file that its framework takes for one too."""
     folder, _, base = beside.rpartition("/")
     shape = test_names.SHAPE.fullmatch(base)
     own = "".join((shape[1] or "", name, shape[2] or "", shape[3])) if shape else f"{name}.test.mjs"

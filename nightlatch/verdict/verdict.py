@@ -192,12 +192,12 @@ def base_owned(e: Evidence) -> bool:
 
 
 def _verify_text(e: Evidence) -> str:
-    """What verify said before and now, in two words."""
+    """Return what verify said before and now, in two words."""
     answers = "->".join(result.answer.value for result in (e.runs.before, e.runs.now) if result)
     return f"{answers} weak" if _is_weak(e) else answers
 
 
 def _checks_text(checks: Sequence[Check] | None) -> str:
-    """How many of the checks that ran are green."""
+    """Return how many of the checks that ran are green."""
     ran = [c for c in checks or () if c.answer is not CheckStatus.SKIP]
     return f"{sum(c.answer is CheckStatus.GREEN for c in ran)}/{len(ran)}" if ran else ""

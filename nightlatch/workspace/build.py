@@ -48,7 +48,7 @@ def build(
     patience: float = PATIENCE,
     hidden: Secrets = NO_SECRETS,
 ) -> Candidate:
-    """The candidate of a workspace.
+    """Return the candidate of a workspace.
 
     The workspace stays as it is; nothing in it is run, and no link in it is followed.
 
@@ -69,7 +69,7 @@ def build(
 
 
 def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> WorkspaceScan:
-    """Everything in which a workspace differs from its base."""
+    """Return everything in which a workspace differs from its base."""
     tracked, new, swept = patient_listing(repo, space, patience)
     added = without_ignored(repo, space, new_files(new))
     closed = tuple(filter(is_closed, tracked))
@@ -102,7 +102,8 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Work
 
 
 def new_files(new: list[str]) -> list[Change]:
-    """The files of a listing that may come in, as changes; a name with a slash is a repository."""
+    """Return the files of a listing that may come in, as changes; a name with a slash is a
+    repository."""
     return [Change(path=path, status="A") for path in without_caches(new) if not path.endswith("/")]
 
 
@@ -114,7 +115,7 @@ def is_closed(change: Change) -> bool:
 def patient_listing(
     repo: Repo, space: Workspace, patience: float
 ) -> tuple[list[Change], list[str], tuple[str, ...]]:
-    """What `listing` says, and the pipes and devices that had to be removed for it."""
+    """Return what `listing` says, and the pipes and devices that had to be removed for it."""
     try:
         return *listing(repo, space, patience), ()
     except SlowError:
@@ -130,7 +131,7 @@ def as_git_keeps(
     old: Mapping[str, str],
     refuses: Callable[[str, str], bool],
 ) -> list[tuple[OpenEntry, str]]:
-    """What was read, with the blobs that the person's own `git add` would make; a file that
+    """Return what was read, with the blobs that the person's own `git add` would make; a file that
     their filter refuses cannot be read."""
     texts = ((grip.path, oid, old[grip.path]) for grip, oid in taken if oid and grip.mode in FILES)
     kept = dict(filters.as_kept(repo, space.rules, texts, refuses))
@@ -160,10 +161,9 @@ def in_text(hidden: Secrets, told: dict[str, tuple[str, ...]], path: str, text: 
 
 
 def tables(repo: Repo, changes: Iterable[Change]) -> Iterator[tuple[str, str]]:
-    """The files whose settings of this program changed, each with a blob of the rest of it and
-    the base's settings, "" where those cannot be told apart. A link under such a name is
-    read through, so it counts too; so does what is no TOML, and would end every command.
-    """
+    """Yield the files whose settings of this program changed, each with a blob of the rest of it
+    and the base's settings, "" where those cannot be told apart. A link under such a name is read
+    through, so it counts too; so does what is no TOML, and would end every command."""
     for change in changes:
         if change.path.rpartition("/")[2] == own_files.TABLE_FILE:
             blob = blob_with_table(repo, change)
@@ -172,7 +172,7 @@ def tables(repo: Repo, changes: Iterable[Change]) -> Iterator[tuple[str, str]]:
 
 
 def blob_with_table(repo: Repo, change: Change) -> str | None:
-    """The blob of a file with the base's settings; None where they did not change."""
+    """Return the blob of a file with the base's settings; None where they did not change."""
     old = text_of(repo, change.old_mode, change.old_oid) or ""
     new = text_of(repo, change.new_mode, change.new_oid)
     if new is None:
@@ -187,7 +187,7 @@ def blob_with_table(repo: Repo, change: Change) -> str | None:
 
 
 def text_of(repo: Repo, mode: str, oid: str) -> str | None:
-    """The text of a file, None for what is none, "" for one that is not there."""
+    """Return the text of a file, None for what is none, "" for one that is not there."""
     found = repo.find(oid) if mode in FILES else None
     try:
         return ("" if not mode else None) if found is None else found[2].decode("utf-8")
@@ -196,13 +196,13 @@ def text_of(repo: Repo, mode: str, oid: str) -> str | None:
 
 
 def with_problem(grips: Iterable[OpenEntry], problem: str) -> tuple[str, ...]:
-    """The paths that could not be read for this reason."""
+    """Return the paths that could not be read for this reason."""
     return tuple(grip.path for grip in grips if grip.problem == problem)
 
 
 def listing(repo: Repo, space: Workspace, patience: float) -> tuple[list[Change], list[str]]:
-    """The tracked files that may have changed, and what is there beside them; folders, with a
-    slash, are repositories of their own."""
+    """Return the tracked files that may have changed, and what is there beside them; folders, with
+    a slash, are repositories of their own."""
     # Two git processes that read different things: together they take as long as the slower one.
     with ThreadPoolExecutor(1) as beside:
         new = beside.submit(
@@ -245,14 +245,14 @@ def sweep(space: Workspace) -> Iterator[str]:
 
 
 def without_caches(new: list[str]) -> list[str]:
-    """What does not lie in a folder that its tool has marked as one that it can make again,
+    """Return what does not lie in a folder that its tool has marked as one that it can make again,
     whatever its name: builds of cargo, venvs."""
     marked = {path.rpartition("/")[0] for path in new if path.rpartition("/")[2] in MARKS} - {""}
     return [path for path in new if marked.isdisjoint(folders(path))] if marked else new
 
 
 def without_ignored(repo: Repo, space: Workspace, added: list[Change]) -> list[Change]:
-    """What the base's own rules let through: an agent that rewrites .gitignore, or hides a
+    """Return what the base's own rules let through: an agent that rewrites .gitignore, or hides a
     second one, does not bring in .env."""
     if not added:
         return added
@@ -275,7 +275,8 @@ def without_ignored(repo: Repo, space: Workspace, added: list[Change]) -> list[C
 
 
 def found_change(change: Change, grip: OpenEntry, oid: str) -> Change:
-    """The change with what was read on its new side; what is not read counts as unchanged."""
+    """Return the change with what was read on its new side; what is not read counts as
+    unchanged."""
     mode = grip.mode
     if grip.problem in ("unreadable", "large"):
         mode, oid = change.old_mode, change.old_oid
@@ -284,7 +285,7 @@ def found_change(change: Change, grip: OpenEntry, oid: str) -> Change:
 
 
 def status_of(old_mode: str, new_mode: str) -> str:
-    """The letter that git gives to a change between these modes."""
+    """Return the letter that git gives to a change between these modes."""
     if not new_mode:
         return "D"
     if not old_mode:
@@ -338,5 +339,6 @@ def take_some(
 
 
 def sorted_out(grip: OpenEntry) -> OpenEntry:
-    """A file that would fill the person's repository is not even looked through."""
+    """Return the entry; of a file that would fill the person's repository without its content,
+    which is not even looked through."""
     return replace(grip, fd=-1, problem="large") if grip.size > scope.TOO_LARGE else grip

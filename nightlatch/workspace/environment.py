@@ -66,7 +66,7 @@ class BuiltEnvironment:
 
 
 def compared(old: Path, new: Path) -> Iterator[Reason]:
-    """What there is to say of a new environment, given that of the base.
+    """Yield what there is to say of a new environment, given that of the base.
 
     Beside each may lie what it has in HOME.
     """
@@ -78,7 +78,7 @@ def compared(old: Path, new: Path) -> Iterator[Reason]:
 
 
 def news(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
-    """What came, moved and went. What pnpm keeps below .pnpm is said by the link to it."""
+    """Yield what came, moved and went. What pnpm keeps below .pnpm is said by the link to it."""
     names = sorted(name for name in before.keys() | after.keys() if "/.pnpm/" not in name)
     yield from (f"{name} {after[name]}" for name in names if name not in before)
     both = [name for name in names if name in before and name in after]
@@ -141,7 +141,7 @@ def differs(one: Path, other: Path) -> bool:
 
 
 def packages_built(top: Path) -> BuiltEnvironment:
-    """The packages in a folder that init.sh filled, and in the stores beside it."""
+    """Return the packages in a folder that init.sh filled, and in the stores beside it."""
     files = dict(files_in(top))
     versions: dict[str, str] = {}
     owners: dict[str, str] = {}
@@ -158,7 +158,8 @@ def packages_built(top: Path) -> BuiltEnvironment:
 
 
 def node_packages(files: Mapping[str, Path], versions: dict[str, str]) -> dict[str, str]:
-    """The Node package that each of these files belongs to; the packages' versions are noted."""
+    """Return the Node package that each of these files belongs to; the packages' versions are
+    noted."""
     owners: dict[str, str] = {}
     for path, file in files.items():
         linked = linked_package(path) if file.is_symlink() else ""
@@ -176,14 +177,15 @@ def node_packages(files: Mapping[str, Path], versions: dict[str, str]) -> dict[s
 
 
 def archives_in(paths: Iterable[str]) -> list[tuple[str, str]]:
-    """The names and versions of packages that a store in HOME keeps as archives, in order."""
+    """Return the names and versions of packages that a store in HOME keeps as archives, in
+    order."""
     listed = list(paths)
     matches = (match for form in ARCHIVES for match in filter(None, map(form.fullmatch, listed)))
     return sorted((match["name"], match["version"]) for match in matches)
 
 
 def files_in(top: Path) -> Iterator[tuple[str, Path]]:
-    """Every file and link below a folder, by its path there."""
+    """Yield every file and link below a folder, by its path there."""
     for folder, folders, names in os.walk(top):
         below = os.path.relpath(folder, top)
         # Bytecode is written by whoever imports first; pnpm's store repeats node_modules.
@@ -195,7 +197,7 @@ def files_in(top: Path) -> Iterator[tuple[str, Path]]:
 
 
 def python_package(top: Path, folder: Path, versions: dict[str, str]) -> dict[str, str]:
-    """The files that an installed distribution says are its own; its version is noted."""
+    """Return the files that an installed distribution says are its own; its version is noted."""
     metadata, record = folder / "METADATA", folder / "RECORD"
     if not metadata.is_file():
         return {}
@@ -212,7 +214,7 @@ def python_package(top: Path, folder: Path, versions: dict[str, str]) -> dict[st
 
 
 def node_package(path: str) -> str:
-    """The folder of the Node package that a file belongs to, "" for none."""
+    """Return the folder of the Node package that a file belongs to, "" for none."""
     head, found, rest = path.rpartition(f"{NODE}/")
     parts = rest.split("/")
     count = 2 if parts[0].startswith("@") else 1
@@ -224,12 +226,13 @@ def node_package(path: str) -> str:
 
 
 def linked_package(path: str) -> str:
-    """The same where the folder itself is a link, as pnpm makes them; "" for any other path."""
+    """Return the same where the folder itself is a link, as pnpm makes them; "" for any other
+    path."""
     return owner if (owner := node_package(f"{path}/x")) == path else ""
 
 
 def read_manifest(file: Path) -> Mapping[str, object]:
-    """The package.json of a package, empty where it cannot be read."""
+    """Return the package.json of a package, empty where it cannot be read."""
     try:
         told = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
@@ -238,7 +241,7 @@ def read_manifest(file: Path) -> Mapping[str, object]:
 
 
 def programs(owner: str, manifest: Mapping[str, object]) -> Iterator[str]:
-    """The programs that a Node package has in the .bin beside it."""
+    """Yield the programs that a Node package has in the .bin beside it."""
     told = manifest.get("bin")
     yield from (
         map(str, told)

@@ -66,7 +66,8 @@ class Shelf:
     turn: threading.Condition = field(default_factory=threading.Condition)
 
     def take(self, base: str) -> Workspace | None:
-        """A workspace that stands ready, at best at this base; None where none is being made.
+        """Return a workspace that stands ready, at best at this base; None where none is being
+        made.
 
         Raises what went wrong with the last one.
         """
@@ -134,7 +135,7 @@ class Shelf:
         return self.closed or self.missing > 0 or self.stale() is not None
 
     def stale(self) -> Workspace | None:
-        """A workspace that stands ready at another base than the newest."""
+        """Return a workspace that stands ready at another base than the newest."""
         return next((workspace for workspace in self.ready if workspace.base != self.base), None)
 
 
@@ -161,12 +162,12 @@ class Pool:
         self.ways = ReachableServices(addresses=self.project.config.checks.reach)
 
     def take(self, base: str) -> Workspace:
-        """A pristine workspace at `base`. Raises FaultError where init.sh fails."""
+        """Return a pristine workspace at `base`. Raises FaultError where init.sh fails."""
         ready = self._shelf.take(base)
         return self.renew(ready, base) if ready else self.prepare(base)
 
     def renew(self, workspace: Workspace, base: str) -> Workspace:
-        """A prepared workspace moved to another base, or a new one where that would need
+        """Return a prepared workspace moved to another base, or a new one where that would need
         another init.sh."""
         if workspace.env == self.env_key(base):
             return workspaces.retarget(self.project.repo, workspace, base)
@@ -273,12 +274,12 @@ class Pool:
         return [*dict.fromkeys(found)]
 
     def template(self, tree: str) -> Path:
-        """What init.sh makes for a tree, kept for the next time."""
+        """Return what init.sh makes for a tree, kept for the next time."""
         return self.project.cache / "env" / self.env_key(tree)
 
     def environment(self, base: str, tree: str) -> tuple[Reason, ...]:
-        """What there is to say of the environment that a candidate's manifests ask for; nothing
-        where they are the base's."""
+        """Return what there is to say of the environment that a candidate's manifests ask for;
+        nothing where they are the base's."""
         if self.env_key(tree) == self.env_key(base):
             return ()
         for each, whose in ((tree, ""), (base, "already at the base: ")):  # made once, and kept
@@ -299,7 +300,7 @@ class Pool:
         return tuple(environment.compared(old, new)) if self.sandbox.traits.own_paths else ()
 
     def env_key(self, base: str) -> str:
-        """What init.sh depends on: itself and the tracked manifests and lock files.
+        """Return what init.sh depends on: itself and the tracked manifests and lock files.
 
         "" where there is no init.sh.
 
@@ -318,12 +319,12 @@ class Pool:
         return self._keys[base].key
 
     def makers(self, tree: str) -> tuple[Maker, ...]:
-        """The commands that make the environment of a tree."""
+        """Return the commands that make the environment of a tree."""
         self.env_key(tree)
         return self._keys[tree].makers
 
     def key_of(self, base: str) -> "EnvKey":
-        """What the environment of a tree depends on, found out from its files."""
+        """Return what the environment of a tree depends on, found out from its files."""
         known = self.project.repo.files(base)
         script = self.project.path(INIT)
         if self.project.apart:
@@ -404,14 +405,14 @@ class Pool:
             )
 
     def why_failed(self, ran: CommandResult) -> str:
-        """What a maker printed of its error, or how it ended where that says more."""
+        """Return what a maker printed of its error, or how it ended where that says more."""
         output = self.project.secrets.hide_bytes(ran.output).decode("utf-8", "replace")
         tail = from_error(output.strip())
         return ended(ran) if ran.crowded or ran.timed_out or not tail else tail
 
     def pip_words(self, workspace: Workspace, maker: Maker, tree: str) -> tuple[str, ...]:
-        """What is to be installed into, and removed from, a copy of the person's environment,
-        which is made here."""
+        """Return what is to be installed into, and removed from, a copy of the person's
+        environment, which is made here."""
         copy_into(self.project.repo.top / maker.folder, workspace.tree / maker.folder)
         read = self.project.repo.read
         before, now = (
@@ -422,7 +423,7 @@ class Pool:
 
 
 def from_error(output: str) -> str:
-    """The end of what a tool printed, from where it speaks of an error: much else may stand
+    """Return the end of what a tool printed, from where it speaks of an error: much else may stand
     before it."""
     told = output[-2_000:]
     found = ERROR.search(told)
@@ -453,7 +454,7 @@ def keep_made(tree: Path, tracked: set[str], template: Path, stores: Path | None
 
 
 def untracked(tree: Path, below: str, tracked: set[str], parents: set[str]) -> Iterator[str]:
-    """The topmost entries that git does not know."""
+    """Yield the topmost entries that git does not know."""
     with os.scandir(tree / below) as entries:
         for entry in entries:
             path = f"{below}/{entry.name}" if below else entry.name

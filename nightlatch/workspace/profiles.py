@@ -33,7 +33,7 @@ NOTING = data.program("nightlatch.agents.note_cli")
 
 
 def sandbox_of(project: Project) -> Sandbox:
-    """The sandbox of this project's settings, with their limits."""
+    """Return the sandbox of this project's settings, with their limits."""
     wanted, places = project.config.workspace, (project.repo.folder, project.cache)
     return find_sandbox(
         wanted.sandbox, wanted.memory, wanted.processes, project.config.limits.disk, places
@@ -48,8 +48,8 @@ def spec_for(
     env: Mapping[str, str] | None = None,
     writable: Pairs = (),
 ) -> SandboxSpec:
-    """The workspace at the repository's own path, shared folders, caches and what was kept of
-    an environment's stores read-only, everything else hidden."""
+    """Return the workspace at the repository's own path, shared folders, caches and what was kept
+    of an environment's stores read-only, everything else hidden."""
     repo, wanted = project.repo, project.config.workspace
     shares = [
         repo.folder / name for name in wanted.share if not workspace.has_own(project.path(name))
@@ -86,14 +86,14 @@ def spec_for(
 
 
 def kept_home(project: Project, env: str) -> Path:
-    """What was kept of HOME when the environment of this name was made."""
+    """Return what was kept of HOME when the environment of this name was made."""
     return project.cache / "env" / env / "home"
 
 
 def installing(
     project: Project, workspace: Workspace, spec: SandboxSpec, *, linked: bool = False
 ) -> SandboxSpec:
-    """The spec with stores of its own for packages, which may be written to; `linked` where
+    """Return the spec with stores of its own for packages, which may be written to; `linked` where
     nothing of them is to be kept."""
     locks = (
         workspace.tree / name for name in tracked(project.repo, workspace, package_stores.LOCKS)
@@ -123,12 +123,13 @@ def installing(
 
 
 def checks_spec(project: Project, workspace: Workspace, ways: ReachableServices) -> SandboxSpec:
-    """The spec of a check: without the network but for what the person opened, or with it."""
+    """Return the spec of a check: without the network but for what the person opened, or with
+    it."""
     return ways.open_to(spec_for(project, workspace, network=project.config.checks.network))
 
 
 def others_first(project: Project, env: Mapping[str, str]) -> dict[str, str]:
-    """The environment with the project's own folders of PATH behind all others, and those of
+    """Return the environment with the project's own folders of PATH behind all others, and those of
     other workspaces gone.
 
     What a candidate makes in such a folder would say what `sh` or `git` is in the runs that decide
@@ -164,7 +165,7 @@ def is_environment(folder: str) -> bool:
 
 
 def identity(project: Project) -> dict[str, str]:
-    """Who commits inside a workspace: the person, so that `git commit` works there; the loop
+    """Return who commits inside a workspace: the person, so that `git commit` works there; the loop
     commits its own way."""
     names: dict[str, str] = {}
     for role in ("AUTHOR", "COMMITTER"):
@@ -182,8 +183,8 @@ def agent_spec(
     feature: str,
     **env: str,
 ) -> SandboxSpec:
-    """The spec of an agent: with the network, a folder to write to beside the tree, and words
-    for who it is."""
+    """Return the spec of an agent: with the network, a folder to write to beside the tree, and
+    words for who it is."""
     # A copy and not the shared folder itself: checks and other workspaces use that one.
     own_environment(project, workspace)
     # Where the sandbox shows every file where it really lies, the agent writes to the folder
@@ -212,7 +213,7 @@ def own_environment(project: Project, workspace: Workspace) -> None:
 
 
 def with_notes(spec: SandboxSpec, workspace: Workspace, sandbox: Sandbox) -> SandboxSpec:
-    """The spec with `nightlatch note` on its PATH: by the loop's own Python, whatever the
+    """Return the spec with `nightlatch note` on its PATH: by the loop's own Python, whatever the
     project's environment holds."""
     folder = workspace.folder / "bin"
     folder.mkdir(exist_ok=True)

@@ -168,7 +168,7 @@ def is_shadow(change: Change) -> bool:
 
 
 def folders_of(files: Iterable[str]) -> frozenset[str]:
-    """Every folder that these files need."""
+    """Return every folder that these files need."""
     return frozenset(folder for path in files for folder in folders(path))
 
 
@@ -244,7 +244,7 @@ def namable(change: Change) -> bool:
 def remarks(
     seen: WorkspaceScan, kept: Iterable[Change], found: Mapping[str, Iterable[str]]
 ) -> Iterator[Reason]:
-    """A reason for every rule that has something to name, refusals first."""
+    """Yield a reason for every rule that has something to name, refusals first."""
     named = {
         **found,
         "scope.nested-repository": seen.nested,
@@ -269,7 +269,7 @@ def remarks(
 
 
 def sized(seen: WorkspaceScan, path: str) -> str:
-    """A path with its size."""
+    """Return a path with its size."""
     return f"{path} ({seen.sizes[path] / 1e6:.1f} MB)"
 
 

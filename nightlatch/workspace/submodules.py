@@ -62,7 +62,7 @@ def lay(repo: Repo, source: Path, target: Path, commit: str, depth: int) -> None
 
 
 def missing(repo: Repo, links: Iterable[tuple[str, str]]) -> list[str]:
-    """The submodules whose commit the clone does not have."""
+    """Return the submodules whose commit the clone does not have."""
     found = []
     for path, commit in links:
         folder = git_folder(repo.top / path)
@@ -78,7 +78,7 @@ def missing(repo: Repo, links: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def links_of(repo: Repo, commit: str) -> list[tuple[str, str]]:
-    """The submodules of a commit, by path; few repositories have any, and those have a
+    """Return the submodules of a commit, by path; few repositories have any, and those have a
     .gitmodules."""
     if not repo.find(f"{commit}:.gitmodules"):
         return []
@@ -86,9 +86,9 @@ def links_of(repo: Repo, commit: str) -> list[tuple[str, str]]:
 
 
 def differing(repo: Repo, tree: Path, links: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What lies otherwise in the submodules of a workspace than their commits say, with what it
-    is now: "new" and a digest, a digest, or "gone". No git runs there: an agent can write to
-    all of it."""
+    """Return what lies otherwise in the submodules of a workspace than their commits say, with what
+    it is now: "new" and a digest, a digest, or "gone". No git runs there: an agent can write to all
+    of it."""
     found: dict[str, str] = {}
     for path, commit in links:
         found |= {
@@ -101,7 +101,8 @@ def differing(repo: Repo, tree: Path, links: Iterable[tuple[str, str]]) -> dict[
 def compared(
     repo: Repo, source: Path, target: Path, commit: str, depth: int
 ) -> Iterator[tuple[str, str]]:
-    """One submodule, and those in it. Of one that the clone does not have nothing is known."""
+    """Yield one submodule, and those in it. Of one that the clone does not have nothing is
+    known."""
     folder = git_folder(source)
     if folder is None or not is_fillable(target, depth):
         return
@@ -125,7 +126,8 @@ def is_fillable(target: Path, depth: int) -> bool:
 def differing_files(
     target: Path, files: Mapping[str, str], inner: Mapping[str, str], width: int
 ) -> Iterator[tuple[str, str]]:
-    """The files of one submodule that are not as its commit has them, and what they are now."""
+    """Yield the files of one submodule that are not as its commit has them, and what they are
+    now."""
     with entered(target) as top:
         for path, then in files.items():
             now = digest(top, path, width)
@@ -166,7 +168,7 @@ def digest(top: int, path: str, width: int) -> str:
 
 
 def files_below(target: Path, inner: Mapping[str, str]) -> Iterator[str]:
-    """Every file of a submodule that is not one of a submodule in it."""
+    """Yield every file of a submodule that is not one of a submodule in it."""
     for place, folders, names in os.walk(target):
         below = os.path.relpath(place, target)
         paths = [os.path.normpath(f"{below}/{name}") for name in folders]
@@ -179,8 +181,8 @@ def files_below(target: Path, inner: Mapping[str, str]) -> Iterator[str]:
 
 
 def git_folder(source: Path) -> Path | None:
-    """The git folder of a submodule's checkout: its .git, or the one that a file of that name
-    points to; None where it was never filled."""
+    """Return the git folder of a submodule's checkout: its .git, or the one that a file of that
+    name points to; None where it was never filled."""
     own = source / ".git"
     try:
         kind = own.lstat().st_mode

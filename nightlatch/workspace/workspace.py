@@ -134,7 +134,7 @@ class Workspace:
 def prepare(
     repo: Repo, folder: Path, base: str, branch: str, *, sandboxed: bool = True, env: str = ""
 ) -> Workspace:
-    """A new checkout of a commit.
+    """Return a new checkout of a commit.
 
     Inside a sandbox the agent's .git borrows the objects from OBJECTS_INSIDE, else from where they
     are.
@@ -184,7 +184,7 @@ def note_submodules(repo: Repo, space: Workspace) -> None:
 
 
 def edited_submodules(repo: Repo, space: Workspace) -> dict[str, str]:
-    """What an agent changed in submodules, none of which can land, with what it is now."""
+    """Return what an agent changed in submodules, none of which can land, with what it is now."""
     links = submodules.links_of(repo, space.base)
     if not links:
         return {}
@@ -218,7 +218,7 @@ def quiet(repo: Repo, space: Workspace, index: Path) -> None:
 
 
 def reopen(folder: Path, base: str) -> Workspace | None:
-    """A workspace that an earlier process left, None where it is gone."""
+    """Return a workspace that an earlier process left, None where it is gone."""
     space = Workspace(folder=folder, base=base)
     return space if space.tree.is_dir() and space.index.is_file() else None
 
@@ -226,7 +226,7 @@ def reopen(folder: Path, base: str) -> Workspace | None:
 def git(
     repo: Repo, space: Workspace, *args: str, stdin: bytes = b"", timeout: float | None = None
 ) -> bytes:
-    """A git command on the workspace's files, which never looks at the .git that lies among
+    """Return a git command on the workspace's files, which never looks at the .git that lies among
     them."""
     return repo.run(
         *args,
@@ -239,7 +239,7 @@ def git(
 
 
 def tracked(repo: Repo, space: Workspace, names: Collection[str]) -> list[str]:
-    """The files of the base that are called so, in any folder."""
+    """Return the files of the base that are called so, in any folder."""
     return words(
         git(repo, space, "ls-files", "-z", "-c", "-i", *(f"--exclude={name}" for name in names))
     )
@@ -278,7 +278,7 @@ def commit(repo: Repo, space: Workspace, tree: str) -> None:
 
 
 def retarget(repo: Repo, space: Workspace, base: str) -> Workspace:
-    """A pristine workspace moved to another commit; only what differs is written."""
+    """Return a pristine workspace moved to another commit; only what differs is written."""
     if base == space.base:
         return space
     moved = replace(space, base=base)
