@@ -4,12 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import PATIENCE
 from tests.stories.sample_project import feature, make_project, writes
 
 OLDER = Path(__file__).with_name("loop_files") / "2026-11.txt"
 
 
+@pytest.mark.sandbox
 def test_a_night_runs_by_the_loop_py_of_the_last_release(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1)])
     text = OLDER.read_text(encoding="utf-8")
